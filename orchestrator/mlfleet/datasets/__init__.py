@@ -1,0 +1,1 @@
+"""Datasets: one manifest, digests of raw and decoded bytes, no silent fallback."""

@@ -1,0 +1,1 @@
+"""Runtimes: docker and process behind one Launcher."""

@@ -1,0 +1,1 @@
+"""Readings from outside: cgroups, /proc and a sampler thread."""

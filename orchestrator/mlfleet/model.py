@@ -1,0 +1,243 @@
+"""The types that grow from a plan to a record; frozen, with units in their names.
+
+One codec (`codec.py`) turns them into canonical JSON and back. Times are nanoseconds of CLOCK_MONOTONIC, sizes bytes,
+digests SHA-256 in hexadecimal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Literal
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from mlfleet.verdict import Verdict
+
+SCHEMA = 1
+Param = bool | int | float | str
+Runtime = Literal["docker", "process"]
+STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Service:
+    """One stanza of compose.yaml: a framework behind the contract. Names no task: the service says what it can do."""
+
+    key: str
+    language: Literal["python", "rust"]
+    # Name and tag, as in compose.yaml after its variables: `mlfleet/sklearn:1.9.1`.
+    image: str
+    # A harness control: takes part in every run, is never compared.
+    control: bool
+    # Limit of containers that compose starts; measured ones get the suite's.
+    memory_bytes: int
+
+    @property
+    def tag(self) -> str:
+        """The framework version that the image is tagged with."""
+        return self.image.rpartition(":")[2]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Workload:
+    """A task with a dataset and parameters; names no framework."""
+
+    name: str
+    task: str
+    dataset: str
+    params: Mapping[str, Param] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Environment:
+    """What the launcher sets, alike for every framework of a block."""
+
+    device: Literal["cpu", "cuda"]
+    cpus: tuple[int, ...]
+    threads: int
+    memory_bytes: int
+    runtime: Runtime
+    transport: Literal["mapped", "streamed"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Reading:
+    """One value read from outside, or null with its reason; never a zero that stands for unknown."""
+
+    value: int | None
+    unit: Literal["ns", "us", "bytes", "count"]
+    # The file or call that gave it, as it is named in the kernel's documentation: `memory.max_usage_in_bytes`.
+    source: str
+    # not_supported no_permission no_such_file disabled not_visible not_applicable counter_went_back lost
+    reason: str | None = None
+    # How it was obtained where that matters for comparing: sampled, lifetime_mark.
+    method: str | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Sample:
+    """`iterations` calls of step between two reads of the service's clock."""
+
+    iterations: int
+    start_ns: int
+    end_ns: int
+
+    @property
+    def ns_per_iteration(self) -> float:
+        """Mean time of one iteration in this sample."""
+        return (self.end_ns - self.start_ns) / self.iterations
+
+
+@dataclass(frozen=True, config=STRICT)
+class Turn:
+    """One Measure call while the others are frozen. The first `discarded` samples are kept, but enter no estimate."""
+
+    number: int
+    position: int
+    discarded: int
+    sent_ns: int
+    received_ns: int
+    samples: tuple[Sample, ...]
+    readings: Mapping[str, Reading]
+
+    @property
+    def timed(self) -> tuple[Sample, ...]:
+        """The samples that estimates are made of."""
+        return self.samples[self.discarded :]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Phase:
+    """One phase of a trial with its own figures (`mlfleet_` stamps in ns, memory levels in bytes)."""
+
+    name: Literal["launch", "import", "prepare", "cold", "warm-up", "collect"]
+    start_ns: int
+    end_ns: int
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=STRICT)
+class TaskFact:
+    """What a service says of one of its tasks."""
+
+    name: str
+    origin: Literal["stock", "in_repo"]
+    kernels: str
+
+
+@dataclass(frozen=True, config=STRICT)
+class ThreadPool:
+    """A pool of threads as its library reports it."""
+
+    pool: str
+    library: str
+    version: str
+    asked: int
+    effective: int
+
+
+@dataclass(frozen=True, config=STRICT)
+class Identity:
+    """Describe, as the service answered it."""
+
+    framework: str
+    version: str
+    language: str
+    protocol: int
+    devices: tuple[str, ...]
+    optimised: bool
+    debug_assertions: bool
+    facts: Mapping[str, str]
+    thread_pools: tuple[ThreadPool, ...]
+    cpus: tuple[int, ...]
+    boot_id: str
+    tasks: tuple[TaskFact, ...]
+
+    def task(self, name: str) -> TaskFact | None:
+        """The task of that name, if the service has it."""
+        return next((task for task in self.tasks if task.name == name), None)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Prepared:
+    """What a service answered to Prepare: its own digests, computed from what it received and decoded."""
+
+    payload_sha256: str
+    tensors_sha256: str
+    received_ns: int
+    verified_ns: int
+    ready_ns: int
+
+
+@dataclass(frozen=True, config=STRICT)
+class Calibration:
+    """Iterations per sample and samples per turn, fixed once per cell and kept for the run."""
+
+    iterations: int
+    timed: int
+    discarded: int
+    turns: int
+    iteration_ns: float
+
+    @property
+    def schedule(self) -> tuple[int, ...]:
+        """The schedule of one turn."""
+        return (self.iterations,) * (self.discarded + self.timed)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Finding:
+    """One gate that failed: a code of the closed list, and the sentence that says what was found and awaited."""
+
+    gate: Literal["environment", "payload", "work", "quality", "output", "time", "meter"]
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, config=STRICT)
+class Quality:
+    """The orchestrator's own scoring of a trial's outputs."""
+
+    # Printed metrics: {"accuracy": 0.97}; None where undefined.
+    metrics: Mapping[str, float | None]
+    # The task's deciding metric, and distances from the reference: {"labels": 1.0, "decision": 2e-4}.
+    decides: str
+    agreement: Mapping[str, float]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, config=STRICT)
+class Trial:
+    """One fresh container's run of a cell, as planned."""
+
+    cell: str
+    workload: str
+    framework: str
+    block: int
+    attempt: int
+
+
+@dataclass(frozen=True, config=STRICT)
+class Record:
+    """A finished trial: what was planned, what was seen, and the verdict. Absent parts were not reached."""
+
+    trial: Trial
+    verdict: Verdict
+    reason: str
+    phase: str
+    findings: tuple[Finding, ...] = ()
+    image_id: str | None = None
+    identity: Identity | None = None
+    prepared: Prepared | None = None
+    calibration: Calibration | None = None
+    # Whether warm-up ended in a steady state; None: too few samples to tell.
+    steady: bool | None = None
+    phases: tuple[Phase, ...] = ()
+    cold: Sample | None = None
+    warm_up: tuple[Sample, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    receipt: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    quality: Quality | None = None
+    outputs_sha256: str | None = None
+    recipe: Mapping[str, str] = field(default_factory=dict)
+    log_tail: str = ""

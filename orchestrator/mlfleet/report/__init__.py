@@ -1,0 +1,1 @@
+"""Reports: pure folds over records; the only place that formats."""

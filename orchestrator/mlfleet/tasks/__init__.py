@@ -1,0 +1,1 @@
+"""Tasks: inputs, outputs, parity and quality, a file per family."""

@@ -1,0 +1,94 @@
+"""The closed list of verdicts of a trial, and what each group means for the rest of the run."""
+
+from enum import StrEnum
+
+
+class Group(StrEnum):
+    """What a verdict says about its cell."""
+
+    OK = "ok"
+    NOT_RUN = "not_run"
+    FAILED = "failed"
+    INVALID = "invalid"
+    # Says nothing about the framework: the attempt may be made again.
+    LOST = "lost"
+    # A bug of the orchestrator.
+    OURS = "ours"
+
+
+class Verdict(StrEnum):
+    """Exactly one for every trial."""
+
+    OK = "ok"
+    UNSUPPORTED = "unsupported"
+    NOT_BUILT = "not_built"
+    DATA_UNAVAILABLE = "data_unavailable"
+    DEVICE_UNAVAILABLE = "device_unavailable"
+    LAUNCH_FAILED = "launch_failed"
+    VERSION_MISMATCH = "version_mismatch"
+    TIMED_OUT = "timed_out"
+    EXITED = "exited"
+    CRASHED = "crashed"
+    OUT_OF_MEMORY = "out_of_memory"
+    PIDS_EXHAUSTED = "pids_exhausted"
+    SIZE_EXCEEDED = "size_exceeded"
+    PROTOCOL_VIOLATION = "protocol_violation"
+    ADAPTER_ERROR = "adapter_error"
+    WRONG_PAYLOAD = "wrong_payload"
+    IMPOSSIBLE_TIME = "impossible_time"
+    BAD_OUTPUT = "bad_output"
+    SHORT_WORK = "short_work"
+    OUTSIDE_TOLERANCE = "outside_tolerance"
+    KILLED = "killed"
+    TRANSPORT_FAILED = "transport_failed"
+    DATA_LOSS = "data_loss"
+    DAEMON_LOST = "daemon_lost"
+    INTERRUPTED = "interrupted"
+    ORCHESTRATOR_ERROR = "orchestrator_error"
+
+    @property
+    def group(self) -> Group:
+        """The group that decides retry and print."""
+        return _GROUPS[self]
+
+
+_GROUPS = {
+    verdict: group
+    for group, verdicts in {
+        Group.OK: [Verdict.OK],
+        Group.NOT_RUN: [
+            Verdict.UNSUPPORTED,
+            Verdict.NOT_BUILT,
+            Verdict.DATA_UNAVAILABLE,
+            Verdict.DEVICE_UNAVAILABLE,
+        ],
+        Group.FAILED: [
+            Verdict.LAUNCH_FAILED,
+            Verdict.VERSION_MISMATCH,
+            Verdict.TIMED_OUT,
+            Verdict.EXITED,
+            Verdict.CRASHED,
+            Verdict.OUT_OF_MEMORY,
+            Verdict.PIDS_EXHAUSTED,
+            Verdict.SIZE_EXCEEDED,
+            Verdict.PROTOCOL_VIOLATION,
+            Verdict.ADAPTER_ERROR,
+        ],
+        Group.INVALID: [
+            Verdict.WRONG_PAYLOAD,
+            Verdict.IMPOSSIBLE_TIME,
+            Verdict.BAD_OUTPUT,
+            Verdict.SHORT_WORK,
+            Verdict.OUTSIDE_TOLERANCE,
+        ],
+        Group.LOST: [
+            Verdict.KILLED,
+            Verdict.TRANSPORT_FAILED,
+            Verdict.DATA_LOSS,
+            Verdict.DAEMON_LOST,
+            Verdict.INTERRUPTED,
+        ],
+        Group.OURS: [Verdict.ORCHESTRATOR_ERROR],
+    }.items()
+    for verdict in verdicts
+}

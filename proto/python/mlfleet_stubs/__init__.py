@@ -1,0 +1,1 @@
+"""Generated stubs of the contract mlfleet.v1; made by proto/generate.sh."""
