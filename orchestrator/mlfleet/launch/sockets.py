@@ -1,0 +1,106 @@
+"""Where services bind: a private folder a run, a fresh one an attempt; and what lies at the end of a socket."""
+
+import shutil
+import socket
+import stat
+import struct
+from dataclasses import dataclass
+from os import getuid
+from pathlib import Path
+from typing import Self
+
+from mlfleet.errors import HostError
+
+NAME = "s"
+# sockaddr_un.sun_path, less its closing NUL.
+MAX_PATH_BYTES = 107
+PEER_TIMEOUT_S = 1.0
+_CREDENTIALS = struct.Struct("3i")
+
+
+class NotOurSocket(Exception):  # noqa: N818 - it is a verdict, not a bug
+    """What lies at the path is no socket, or not the one that was there before."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Who listens: pid and uid as the kernel tells them, seen from this host; inode of the socket file."""
+
+    pid: int
+    uid: int
+    inode: int
+
+
+class RunFolder:
+    """`/dev/shm/mlf-<run8>`, 0700: nobody but us and the containers that it is mounted into comes near a socket."""
+
+    def __init__(self, run: str, base: Path | None = None) -> None:
+        """Make the folder afresh. Raises HostError where it belongs to somebody else or the path is too long."""
+        self.path = (base or _base()) / f"mlf-{run[:8]}"
+        self.attempts = 0
+        if len(bytes(self.path / "9999" / NAME)) > MAX_PATH_BYTES:
+            message = f"socket path {self.path / '9999' / NAME} is longer than {MAX_PATH_BYTES} bytes"
+            raise HostError(message)
+        if self.path.is_symlink() or (self.path.exists() and self.path.stat().st_uid != getuid()):
+            message = f"{self.path} belongs to somebody else; remove it"
+            raise HostError(message)
+        # Left by a run that was killed: a fresh process must never meet an old socket.
+        self.remove()
+        self.path.mkdir(mode=0o700)
+
+    def fresh(self) -> Path:
+        """A new folder for one attempt, open to the service's user whatever the umask."""
+        self.attempts += 1
+        folder = self.path / str(self.attempts)
+        folder.mkdir()
+        folder.chmod(0o777)
+        return folder
+
+    def remove(self) -> None:
+        """Remove it with all that services left there. Raises HostError if something stays."""
+        try:
+            shutil.rmtree(self.path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            message = f"{self.path} could not be removed ({error.strerror}: {error.filename}); remove it as root"
+            raise HostError(message) from error
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove."""
+        self.remove()
+
+
+def peer(path: Path) -> Peer:
+    """Who listens at the path, without sending a byte.
+
+    Raises NotOurSocket where the path is a link or no socket: it would be resolved on the host, not in the container.
+    Raises OSError where nobody listens.
+    """
+    before = _inode(path)
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(PEER_TIMEOUT_S)
+        probe.connect(str(path))
+        data = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    if _inode(path) != before:
+        message = f"{path.name} was replaced while it was asked who listens"
+        raise NotOurSocket(message)
+    pid, uid, _ = _CREDENTIALS.unpack(data)
+    return Peer(pid, uid, before)
+
+
+def _inode(path: Path) -> int:
+    found = path.lstat()
+    if not stat.S_ISSOCK(found.st_mode):
+        message = f"{path.name} is no socket but {stat.filemode(found.st_mode)}"
+        raise NotOurSocket(message)
+    return found.st_ino
+
+
+def _base() -> Path:
+    shm = Path("/dev/shm")  # noqa: S108 - the folder below is private; memory is not touched by a disk's delays
+    return shm if shm.is_dir() else Path("/tmp")  # noqa: S108
