@@ -1,0 +1,209 @@
+"""The contract from the orchestrator's side: the only module that imports the stubs."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from mlfleet_stubs import benchmark_pb2 as pb
+from mlfleet_stubs import benchmark_pb2_grpc as pb_grpc
+
+from mlfleet.model import Identity, Param, Prepared, Sample, TaskFact, ThreadPool
+
+PROTOCOL = 1
+MESSAGE_BYTES = 8 << 20
+CHUNK_BYTES = 1 << 20
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["Benchmark"].full_name
+_ORIGINS = {pb.ORIGIN_STOCK: "stock", pb.ORIGIN_IN_REPO: "in_repo"}
+_TRANSPORTS = {"mapped": pb.TRANSPORT_MAPPED, "streamed": pb.TRANSPORT_STREAMED}
+
+
+class CallFailed(Exception):  # noqa: N818 - what a service answered, judged by classify
+    """A call that did not end well: gRPC's code, the service's own reason, and its text (untrusted)."""
+
+    def __init__(self, call: str, code: str, reason: str, message: str) -> None:
+        super().__init__(f"{call}: {code} ({reason or 'no reason'}): {message}")
+        self.call, self.code, self.reason, self.message = call, code, reason, message
+
+
+class Malformed(Exception):  # noqa: N818 - a verdict, protocol_violation
+    """A reply that is not shaped as the contract says."""
+
+
+class NotServing(Exception):  # noqa: N818 - a verdict, timed_out
+    """The service was not SERVING in time; says what was found instead."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One Measure call: samples, and the orchestrator's own stamps around it."""
+
+    sent_ns: int
+    received_ns: int
+    samples: tuple[Sample, ...]
+
+
+class Client:
+    """One service's calls. Every one has a total deadline in seconds."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._channel = channel
+        self._stub = pb_grpc.BenchmarkStub(channel)  # type: ignore[no-untyped-call]
+
+    def await_serving(self, timeout_s: float) -> int:
+        """Wait on one health stream, no polling; gives the stamp at which SERVING was seen."""
+        request = health_pb2.HealthCheckRequest(service=SERVICE_NAME)
+        watch = health_pb2_grpc.HealthStub(self._channel).Watch(request, timeout=timeout_s, wait_for_ready=True)
+        last = "no answer"
+        try:
+            for answer in watch:
+                if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                    return time.monotonic_ns()
+                last = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+        except grpc.RpcError as error:
+            last = f"{last}, then {error.code().name}: {error.details()}"
+        finally:
+            watch.cancel()
+        raise NotServing(last)
+
+    def describe(self, timeout_s: float) -> Identity:
+        """Identity and tasks."""
+        with _calling("Describe"):
+            answer = self._stub.Describe(pb.DescribeRequest(), timeout=timeout_s)
+        return _identity(answer)
+
+    def prepare(  # noqa: PLR0913 - the fields of Setup
+        self,
+        task: str,
+        params: Mapping[str, Param],
+        payload: Path,
+        sha256: str,
+        *,
+        seed: int,
+        device: str,
+        transport: str,
+        timeout_s: float,
+    ) -> Prepared:
+        """Send the setup and, if streamed, the payload; gives the service's digests and stamps."""
+        setup = pb.Setup(
+            task=task,
+            params={name: _parameter(value) for name, value in params.items()},
+            seed=seed,
+            device=device,
+            payload_sha256=sha256,
+            payload_bytes=payload.stat().st_size,
+            transport=_TRANSPORTS[transport],
+        )
+        with _calling("Prepare"):
+            answer = self._stub.Prepare(_parts(setup, payload), timeout=timeout_s)
+        return Prepared(
+            answer.payload_sha256, answer.tensors_sha256, answer.received_ns, answer.verified_ns, answer.ready_ns
+        )
+
+    def measure(self, schedule: Sequence[int], timeout_s: float) -> Measured:
+        """One turn; Malformed unless the samples are the schedule's."""
+        request = pb.MeasureRequest(iterations=schedule)
+        sent = time.monotonic_ns()
+        with _calling("Measure"):
+            answer = self._stub.Measure(request, timeout=timeout_s)
+        received = time.monotonic_ns()
+        samples = tuple(Sample(sample.iterations, sample.start_ns, sample.end_ns) for sample in answer.samples)
+        if [sample.iterations for sample in samples] != list(schedule):
+            message = f"Measure answered {len(samples)} samples that are not the schedule's {len(schedule)}"
+            raise Malformed(message)
+        return Measured(sent, received, samples)
+
+    def collect(self, limit_bytes: int, timeout_s: float) -> bytes:
+        """Outputs of the last iteration; Malformed unless the closing message agrees with the bytes."""
+        data = bytearray()
+        closing = None
+        with _calling("Collect"):
+            for part in self._stub.Collect(pb.CollectRequest(), timeout=timeout_s):
+                data += part.chunk
+                if len(data) > limit_bytes:
+                    message = f"Collect sent more than {limit_bytes} bytes"
+                    raise Malformed(message)
+                closing = part.closing if part.HasField("closing") else closing
+        found = hashlib.sha256(data).hexdigest()
+        if closing is None or (closing.bytes, closing.sha256) != (len(data), found):
+            awaited = "none" if closing is None else f"{closing.bytes} bytes, SHA-256 {closing.sha256[:12]}"
+            message = f"Collect sent {len(data)} bytes, SHA-256 {found[:12]}; its closing message says {awaited}"
+            raise Malformed(message)
+        return bytes(data)
+
+
+@contextmanager
+def connect(socket: Path) -> Iterator[Client]:
+    """A client over the unix socket. Tonic refuses grpcio's default authority there, hence the option."""
+    options: list[tuple[str, Any]] = [
+        ("grpc.default_authority", "localhost"),
+        ("grpc.max_receive_message_length", MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MESSAGE_BYTES),
+        ("grpc.initial_reconnect_backoff_ms", 20),
+        ("grpc.min_reconnect_backoff_ms", 20),
+        # A channel of its own for each trial: a socket path may be used again by the next.
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+    with grpc.insecure_channel(f"unix:{socket}", options=options) as channel:
+        yield Client(channel)
+
+
+@contextmanager
+def _calling(call: str) -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError as error:
+        _raise(call, error)
+
+
+def _raise(call: str, error: Any) -> NoReturn:  # noqa: ANN401 - grpc types its errors without their call methods
+    trailing = {item.key: item.value for item in error.trailing_metadata() or ()}
+    reason = trailing.get("mlfleet-reason", "")
+    raise CallFailed(call, error.code().name, str(reason), error.details() or "") from error
+
+
+def _parts(setup: pb.Setup, payload: Path) -> Iterator[pb.PrepareRequest]:
+    yield pb.PrepareRequest(setup=setup)
+    if setup.transport == pb.TRANSPORT_STREAMED:
+        with payload.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield pb.PrepareRequest(chunk=chunk)
+
+
+def _parameter(value: Param) -> pb.Parameter:
+    if isinstance(value, bool):
+        return pb.Parameter(flag=value)
+    if isinstance(value, int):
+        return pb.Parameter(integer=value)
+    return pb.Parameter(real=value) if isinstance(value, float) else pb.Parameter(text=value)
+
+
+def _identity(answer: pb.DescribeResponse) -> Identity:
+    if strays := [task.name for task in answer.tasks if task.origin not in _ORIGINS]:
+        message = f"Describe gives no origin for {', '.join(strays)}"
+        raise Malformed(message)
+    return Identity(
+        framework=answer.framework,
+        version=answer.version,
+        language=answer.language,
+        protocol=answer.protocol,
+        devices=tuple(answer.devices),
+        optimised=answer.build.optimised,
+        debug_assertions=answer.build.debug_assertions,
+        facts=dict(answer.build.facts),
+        thread_pools=tuple(
+            ThreadPool(pool.pool, pool.library, pool.version, pool.asked, pool.effective)
+            for pool in answer.thread_pools
+        ),
+        cpus=tuple(answer.cpus),
+        boot_id=answer.boot_id,
+        tasks=tuple(
+            TaskFact(task.name, "stock" if _ORIGINS[task.origin] == "stock" else "in_repo", task.kernels)
+            for task in answer.tasks
+        ),
+    )

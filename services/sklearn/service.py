@@ -1,0 +1,131 @@
+"""scikit-learn behind the contract: one function per task, its signature the schema."""
+
+import numpy as np
+import scipy
+import sklearn
+from mlfleet_sdk import F64Matrix, F64Vector, I64Vector, Job, Service, require
+from sklearn.cluster import KMeans
+from sklearn.linear_model import Ridge
+from sklearn.neighbors import NearestNeighbors
+from sklearn.svm import SVC
+
+from batches import Batches
+
+service = Service("scikit-learn", sklearn.__version__, facts={"scipy": scipy.__version__})
+
+
+@service.task("kmeans.fit", origin="stock", kernels="cython+openblas")
+def kmeans_fit(x_train: F64Matrix, start: F64Matrix, *, max_iter: int) -> Job[KMeans]:
+    """Lloyd's iterations from delivered centres until no label changes (tol=0)."""
+    rows, k = len(x_train), len(start)
+    require(1 <= k <= rows, f"start has {k} centres, awaited 1 to {rows} (rows of x_train)")
+    require(start.shape[1] == x_train.shape[1], f"start has {start.shape[1]} columns, x_train {x_train.shape[1]}")
+    require(max_iter >= 1, f"max_iter is {max_iter}, awaited at least 1")
+    model = KMeans(k, init=start, n_init=1, max_iter=max_iter, tol=0.0, algorithm="lloyd")
+    return Job(
+        step=lambda: model.fit(x_train),
+        outputs=lambda fitted: {
+            "labels": fitted.labels_.astype(np.int64),
+            "centres": fitted.cluster_centers_,
+            "receipt.rows": rows,
+            "receipt.n_iter": fitted.n_iter_,
+            "receipt.converged": fitted.n_iter_ < max_iter,
+        },
+    )
+
+
+@service.task("ridge.fit", origin="stock", kernels="openblas+lapack")
+def ridge_fit(x_train: F64Matrix, y_train: F64Vector, *, alpha: float) -> Job[Ridge]:
+    """Closed form by Cholesky on centred data; the intercept is not penalised."""
+    model = _ridge(x_train, y_train, alpha)
+    return Job(
+        step=lambda: model.fit(x_train, y_train),
+        outputs=lambda fitted: {
+            "coef": fitted.coef_,
+            "intercept": float(fitted.intercept_),
+            "receipt.rows": len(x_train),
+        },
+    )
+
+
+@service.task("ridge.predict", origin="stock", kernels="openblas")
+def ridge_predict(
+    x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, alpha: float, batch: int
+) -> Job[F64Vector]:
+    """Predictions of one batch; fitted while preparing."""
+    model = _ridge(x_train, y_train, alpha).fit(x_train, y_train)
+    batches = Batches(x_test, x_train.shape[1], batch, model.predict)
+    return Job(
+        step=batches.step,
+        outputs=lambda _: {
+            "pred": batches.first,
+            "receipt.rows": len(x_train),
+            "receipt.rows_predicted": len(batches.first),
+        },
+    )
+
+
+@service.task("knn_classify.predict", origin="in_repo", kernels="cython+openblas")
+def knn_classify_predict(  # noqa: PLR0913 - the task's own inputs and parameters
+    x_train: F64Matrix, y_train: I64Vector, x_test: F64Matrix, *, k: int, index: str, batch: int
+) -> Job[tuple[I64Vector, I64Vector]]:
+    """Stock brute-force neighbours and a uniform vote written here, since `predict` does not give the neighbours."""
+    rows = len(x_train)
+    require(index == "brute", f"index is {index!r}, awaited 'brute'")
+    require(1 <= k <= rows, f"k is {k}, awaited 1 to {rows} (rows of x_train)")
+    require(len(y_train) == rows, f"y_train has {len(y_train)} rows, x_train {rows}")
+    require(y_train.min() >= 0, f"y_train holds the label {y_train.min()}, awaited 0 and above")
+    model = NearestNeighbors(n_neighbors=k, algorithm="brute", metric="euclidean").fit(x_train)
+    one_hot = np.eye(y_train.max() + 1)[y_train]
+
+    def predict(queries: F64Matrix) -> tuple[I64Vector, I64Vector]:
+        neighbours = model.kneighbors(queries, return_distance=False)
+        # argmax takes the first of equal counts: the smallest label.
+        return one_hot[neighbours].sum(axis=1).argmax(axis=1), neighbours
+
+    batches = Batches(x_test, x_train.shape[1], batch, predict)
+    return Job(
+        step=batches.step,
+        outputs=lambda _: {
+            "pred": batches.first[0],
+            "neighbours": batches.first[1],
+            "receipt.rows": model.n_samples_fit_,
+            "receipt.rows_predicted": len(batches.first[0]),
+            "receipt.distances": model.n_samples_fit_ * len(batches.first[0]),
+        },
+    )
+
+
+@service.task("svc_ovo.fit", origin="stock", kernels="libsvm")
+def svc_ovo_fit(  # noqa: PLR0913 - the task's own inputs and parameters
+    x_train: F64Matrix, y_train: I64Vector, x_test: F64Matrix, *, c: float, kernel: str, gamma: float, tol: float
+) -> Job[SVC]:
+    """One-vs-one machines; shrinking is off, as on the other side."""
+    require(kernel == "rbf", f"kernel is {kernel!r}, awaited 'rbf'")
+    require(min(c, gamma, tol) > 0, f"c, gamma and tol are {c}, {gamma}, {tol}; awaited numbers above 0")
+    classes = np.unique(y_train)
+    require(len(y_train) == len(x_train), f"y_train has {len(y_train)} rows, x_train {len(x_train)}")
+    require(len(classes) > 1, f"y_train holds {len(classes)} class, awaited at least 2")
+    require(x_test.shape[1] == x_train.shape[1], f"x_test has {x_test.shape[1]} columns, x_train {x_train.shape[1]}")
+    model = SVC(C=c, kernel=kernel, gamma=gamma, tol=tol, shrinking=False, decision_function_shape="ovo")
+
+    def outputs(fitted: SVC) -> dict[str, object]:
+        decision = fitted.decision_function(x_test)
+        return {
+            "labels": fitted.predict(x_test),
+            # With two classes scikit-learn gives one column, and the other sign.
+            "decision": decision if decision.ndim > 1 else -decision[:, np.newaxis],
+            "receipt.rows": fitted.shape_fit_[0],
+            "receipt.machines": len(classes) * (len(classes) - 1) // 2,
+            "receipt.n_iter": int(fitted.n_iter_.sum()),
+            "receipt.n_support": len(fitted.support_),
+            "receipt.converged": fitted.fit_status_ == 0,
+        }
+
+    return Job(step=lambda: model.fit(x_train, y_train), outputs=outputs)
+
+
+def _ridge(x_train: F64Matrix, y_train: F64Vector, alpha: float) -> Ridge:
+    require(alpha >= 0, f"alpha is {alpha}, awaited 0 or above")
+    require(len(y_train) == len(x_train), f"y_train has {len(y_train)} rows, x_train {len(x_train)}")
+    return Ridge(alpha=alpha, solver="cholesky")
