@@ -25,9 +25,11 @@ RUN --mount=type=cache,id=mlfleet-uv,target=/root/.cache/uv,sharing=locked \
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv/lib
 COPY proto/python /src/proto/python
 COPY services/sdk /src/services/sdk
+# Reinstalled, since uv's cache takes a path dependency for unchanged as long as its pyproject.toml is.
 RUN --mount=type=cache,id=mlfleet-uv,target=/root/.cache/uv,sharing=locked \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     /tools/bin/uv sync --quiet --locked --no-editable --no-dev --no-install-project \
+      --reinstall-package mlfleet-sdk --reinstall-package mlfleet-stubs \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /venv/lib
 COPY services/${SERVICE} /app
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app

@@ -1,0 +1,75 @@
+"""Builds services, as images or as local environments, and says which builds are older than their source.
+
+builder = build.builder("docker", root)
+builder.state(service)                     # current, stale, missing, foreign or not_built, with the reason
+builder.build(services, print)             # one after another; what fails is HostError with the last log lines
+builder.clean(services, print)             # bytes given back
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mlfleet.builders.docker import DockerBuilder
+from mlfleet.builders.process import ProcessBuilder, process_command
+from mlfleet.builders.source import source_digest
+from mlfleet.builders.state import Build, BuildState
+from mlfleet.launch.docker import connect
+from mlfleet.model import Runtime, Service
+
+__all__ = ["BuildResult", "BuildState", "Builder", "build", "builder", "process_command", "source_digest"]
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What became of one service; `seconds` is 0 where nothing had to be done."""
+
+    key: str
+    state: Build
+    seconds: float
+    size_bytes: int | None
+    reason: str
+
+
+class Builder(Protocol):
+    """One runtime's builds."""
+
+    def state(self, service: Service) -> BuildState:
+        """How the service's build stands to its source."""
+
+    def prepare(self, services: Iterable[Service], report: Report) -> None:
+        """Make what several builds stand on. Raises HostError."""
+
+    def build(self, service: Service, report: Report) -> BuildState:
+        """Build one service and say how it stands then. Raises HostError with the last log lines."""
+
+    def clean(self, services: Iterable[Service], report: Report) -> int:
+        """Remove what was built; bytes given back."""
+
+
+def builder(runtime: Runtime, root: Path) -> Builder:
+    """The builder of a runtime. Raises HostError where an engine is needed and none answers."""
+    return DockerBuilder(root, connect()) if runtime == "docker" else ProcessBuilder(root)
+
+
+def build(services: Iterable[Service], chosen: Builder, report: Report, *, force: bool = False) -> list[BuildResult]:
+    """Build what is not current (`force`: all), one after another, since the engine and its caches are shared."""
+    states = {service: chosen.state(service) for service in services}
+    due = [service for service, state in states.items() if force or state.state != "current"]
+    chosen.prepare(due, report)
+    results = []
+    for service, before in states.items():
+        seconds, after = 0.0, before
+        if service in due:
+            number = due.index(service) + 1
+            report(f"[{number}/{len(due)}] {service.key}: {before.state}, {before.reason}")
+            start = time.monotonic()
+            after = chosen.build(service, report)
+            seconds = time.monotonic() - start
+            report(f"[{number}/{len(due)}] {service.key}: {after.state} after {seconds:.0f} s")
+        results.append(BuildResult(service.key, after.state, seconds, after.size_bytes, after.reason))
+    return results

@@ -1,0 +1,1 @@
+"""How a service is built for each runtime."""

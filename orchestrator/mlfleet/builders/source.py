@@ -1,0 +1,67 @@
+"""What a build is made of, and its digest."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlfleet.compose import DOCKERFILES, folder
+from mlfleet.model import Service
+
+# Made by tools, in git ignored and in no image.
+MADE = frozenset({"__pycache__", "target"})
+
+_SHARED = {
+    "python": ("proto/python", "services/sdk"),
+    "rust": (
+        "proto/mlfleet",
+        "rust_services/sdk",
+        "rust_services/Cargo.toml",
+        "rust_services/Cargo.lock",
+        "rust_services/rust-toolchain.toml",
+    ),
+}
+_HOME = {"python": "services", "rust": "rust_services"}
+
+
+def service_folder(service: Service, root: Path) -> Path:
+    """Where the service's own sources lie."""
+    return root / _HOME[service.language] / folder(service.key, service.language)
+
+
+def dockerfile(service: Service, root: Path) -> Path:
+    """The Dockerfile of its language."""
+    return root / next(path for path, language in DOCKERFILES.items() if language == service.language)
+
+
+def source_digest(service: Service, root: Path) -> str:
+    """SHA-256 over names and contents of its sources, the SDK, the contract, the lock and the Dockerfile."""
+    paths = [root / shared for shared in _SHARED[service.language]]
+    digest = hashlib.sha256()
+    for file in sorted(
+        {f for path in (*paths, service_folder(service, root), dockerfile(service, root)) for f in _files(path)}
+    ):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(root)}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    for folder_name, folders, files in os.walk(path):
+        folders[:] = [
+            name for name in folders if not (name.startswith(".") or name in MADE or name.endswith(".egg-info"))
+        ]
+        yield from (Path(folder_name) / name for name in files if not name.startswith("."))
+
+
+def size_of(path: Path) -> int:
+    """Bytes on disk of a file or a tree; hard links counted once, 0 if absent."""
+    seen = {}
+    for file in (path, *path.rglob("*")):
+        if file.is_symlink() or file.exists():
+            found = file.lstat()
+            seen[found.st_dev, found.st_ino] = found.st_blocks * 512
+    return sum(seen.values())

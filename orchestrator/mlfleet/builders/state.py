@@ -1,0 +1,21 @@
+"""How a build stands to its source."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+# foreign: an image of that name which does not say what it was built from.
+# not_built: this host cannot build it.
+Build = Literal["current", "stale", "missing", "foreign", "not_built"]
+
+
+@dataclass(frozen=True)
+class BuildState:
+    """One service's build on one runtime."""
+
+    state: Build
+    # A sentence for the user, with what to try.
+    reason: str
+    # docker only: the id to launch, and how its base was made where no registry answered.
+    image_id: str | None = None
+    stand_in: str | None = None
+    size_bytes: int | None = None
