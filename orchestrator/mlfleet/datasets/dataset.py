@@ -47,7 +47,7 @@ class Dataset:
         return self.y[self.test]
 
     def standardised(self) -> tuple[Floats, Floats]:
-        """x of the train and of the test part, with the train part's mean and population std; constant: std 1."""
+        """Both parts of x, train and test, with the train part's mean and population std; constant: std 1."""
         train, test = self.x[self.train], self.x[self.test]
         scales = [_scale(column) for column in train.T]
         mean = np.array([mean for mean, _ in scales])

@@ -13,7 +13,7 @@ Decoded = tuple[Floats, NDArray[Any]]
 
 
 def decode(name: str, files: list[bytes]) -> Decoded:
-    """x f64[n,d] and y (i64[n] classes from 0, or f64[n]) of a dataset whose files were checked."""
+    """Arrays x f64[n,d] and y (i64[n] classes from 0, or f64[n]) of a dataset whose files were checked."""
     return _DECODERS[name](files)
 
 

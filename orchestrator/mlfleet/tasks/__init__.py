@@ -1,1 +1,22 @@
 """Tasks: inputs, outputs, parity and quality, a file per family."""
+
+from mlfleet.errors import unknown
+from mlfleet.tasks import control, kmeans, knn, ridge, svc
+from mlfleet.tasks.base import Case, Task
+
+__all__ = ["Case", "Task", "get", "names"]
+
+_FAMILIES = (control.TASKS, kmeans.TASKS, ridge.TASKS, knn.TASKS, svc.TASKS)
+_TASKS = {task.name: task for family in _FAMILIES for task in family}
+
+
+def get(name: str) -> Task:
+    """The task of that name. Raises UsageError that names the nearest one."""
+    if name not in _TASKS:
+        raise unknown("task", name, _TASKS)
+    return _TASKS[name]
+
+
+def names() -> tuple[str, ...]:
+    """Every task."""
+    return tuple(_TASKS)

@@ -1,0 +1,195 @@
+"""What a task is: everything about payload, work, quality and parity of one operation, in one place.
+
+A family file fills in `Task`; the gates below are the same for all.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlfleet.datasets import Dataset, goldens
+from mlfleet.errors import UsageError, printable
+from mlfleet.model import Finding, Param, Quality
+from mlfleet.payload import dtype_name
+from mlfleet.tasks.criteria import Answer, Criterion, Metrics, class_text
+from mlfleet.tasks.params import ParamSpec, check
+from mlfleet.verdict import Verdict
+
+Arrays = Mapping[str, NDArray[Any]]
+Target = Literal["classes", "real", "none"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """An awaited output: dtype as safetensors writes it; integers lie in 0 .. below - 1."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    below: int | None = None
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A receipt key whose value shows only when the work is done. `must`: the only flag that counts as done."""
+
+    kind: type[bool] | type[int]
+    between: Literal["equal", "printed"]
+    low: int = 0
+    must: bool | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task on a dataset: what is sent, what is awaited, and what only the orchestrator knows."""
+
+    task: str
+    dataset: str
+    label: Literal["real", "synthetic"]
+    # Contiguous f64 and i64 tensors of the payload.
+    inputs: Arrays
+    # As Setup carries them: every word turned into its number.
+    params: Mapping[str, Param]
+    outputs: Mapping[str, Output]
+    # Receipt keys that the plan fixes, with their exact values.
+    planned: Mapping[str, int]
+    criteria: tuple[Criterion, ...]
+    # Never sent: y_test, ...
+    truth: Arrays = field(default_factory=dict)
+    # What one answers who saw the training targets only: the chance level.
+    guess: Arrays = field(default_factory=dict)
+    # The right answer in float64; empty where it is a golden.
+    reference: Arrays = field(default_factory=dict)
+    # Upper limits of reached receipt keys.
+    most: Mapping[str, int] = field(default_factory=dict)
+    golden: str | None = None
+
+    @property
+    def parity(self) -> str:
+        """The parity classes of this case: "E", or "A(0.995)" where distances tie."""
+        return class_text(self.criteria)
+
+
+@dataclass(frozen=True)
+class Task:
+    """An algorithm and one operation."""
+
+    name: str
+    stage: Literal["feature", "train", "infer"]
+    # Receipt key that throughput counts, and the word for one of it.
+    unit_key: str
+    unit: str
+    targets: tuple[Target, ...]
+    params: Mapping[str, ParamSpec]
+    make: Callable[[Dataset, Mapping[str, Param], int], Case]
+    metrics: Callable[[Case, Arrays], Metrics]
+    # The deciding metric, +1 if higher is better.
+    decides: str
+    direction: Literal[-1, 1]
+    criteria: tuple[Criterion, ...]
+    reached: Mapping[str, Reached] = field(default_factory=dict)
+    title_time: str = "time"
+
+    @property
+    def parity(self) -> str:
+        """The parity classes as the catalogue writes them: "F(0.0001), A(0.99)"."""
+        return class_text(self.criteria)
+
+    def check_params(self, params: Mapping[str, object]) -> dict[str, Param]:
+        """The parameters in their own types. Raises UsageError that names the nearest one."""
+        return check(self.name, self.params, params)
+
+    def check_target(self, dataset: str, target: Target) -> None:
+        """Raises UsageError if the dataset's target is none that the task can use."""
+        if target not in self.targets:
+            awaited = " or ".join(self.targets)
+            raise UsageError(f"{self.name} cannot use dataset {dataset!r}: its target is {target}, {awaited} awaited")
+
+    def case(self, dataset: Dataset, params: Mapping[str, object], seed: int) -> Case:
+        """Payload, plan and truth. Pure: equal arguments, equal bytes. Raises UsageError."""
+        self.check_target(dataset.name, dataset.target)
+        case = self.make(dataset, self.check_params(params), seed)
+        return replace(case, params={name: value for name, value in case.params.items() if self.params[name].wire})
+
+    def reference(self, case: Case) -> Arrays:
+        """The right answer. Raises HostError if it is a golden that is absent or belongs to another payload."""
+        return goldens.load(case.golden, case.inputs, case.params) if case.golden else case.reference
+
+    def check_outputs(self, case: Case, outputs: Arrays) -> tuple[Finding, ...]:
+        """Gate `output`: names, dtypes, shapes, finite, in range."""
+        sentences = [f"output {printable(name)} is not awaited" for name in outputs if name not in case.outputs]
+        for name, awaited in case.outputs.items():
+            found = f"output {name} is missing" if name not in outputs else _flaw(name, awaited, outputs[name])
+            sentences += [found] if found else []
+        return tuple(Finding("output", Verdict.BAD_OUTPUT.value, sentence) for sentence in sentences)
+
+    def check_receipt(self, case: Case, receipt: Mapping[str, object]) -> tuple[Finding, ...]:
+        """Gate `work`: planned keys equal the plan, reached keys are present and can be."""
+        sentences = []
+        for name, planned in case.planned.items():
+            found = receipt.get(name)
+            if type(found) is not int or found != planned:
+                sentences.append(f"receipt {name} is {_shown(found)}, {planned} awaited")
+        for name, rule in self.reached.items():
+            if (awaited := _unreached(rule, case.most.get(name), receipt.get(name))) is not None:
+                sentences.append(f"receipt {name} is {_shown(receipt.get(name))}, {awaited} awaited")
+        return tuple(Finding("work", Verdict.SHORT_WORK.value, sentence) for sentence in sentences)
+
+    def score(self, case: Case, outputs: Arrays) -> Quality:
+        """Quality of outputs that `check_outputs` passed. Raises HostError as `reference` does."""
+        reference = self.reference(case)
+        found, right = (Answer(arrays, self.metrics(case, arrays)) for arrays in (outputs, reference))
+        floor = self._floor(right.metrics, self.metrics(case, case.guess))
+        judgements = [criterion.judge(found, right) for criterion in case.criteria]
+        sentences = [judgement.failure for judgement in judgements if judgement.failure]
+        if floor is not None:
+            sentences += self._below(floor, found.metrics[self.decides])
+        return Quality(
+            metrics=found.metrics,
+            decides=self.decides,
+            agreement={judgement.name: judgement.distance for judgement in judgements},
+            findings=tuple(Finding("quality", Verdict.OUTSIDE_TOLERANCE.value, sentence) for sentence in sentences),
+        )
+
+    def _floor(self, reference: Metrics, guess: Metrics) -> float | None:
+        # A tenth of the way from the reference to chance. None where the right answer is no better than a guess, such
+        # as on a batch of one row: then agreement alone speaks.
+        best, chance = reference[self.decides], guess[self.decides]
+        if best is None or chance is None or self.direction * (best - chance) <= 0:
+            return None
+        return best - 0.1 * (best - chance)
+
+    def _below(self, floor: float, found: float | None) -> list[str]:
+        if found is not None and self.direction * (found - floor) >= 0:
+            return []
+        side = "at least" if self.direction > 0 else "at most"
+        return [f"{self.decides} is {'undefined' if found is None else f'{found:.6g}'}, {side} {floor:.6g} awaited"]
+
+
+def _flaw(name: str, awaited: Output, found: NDArray[Any]) -> str | None:
+    if dtype_name(found) != awaited.dtype:
+        return f"output {name} is {dtype_name(found)}, {awaited.dtype} awaited"
+    if found.shape != awaited.shape:
+        return f"output {name} has shape {list(found.shape)}, {list(awaited.shape)} awaited"
+    if not np.isfinite(found).all():
+        return f"output {name} has {np.count_nonzero(~np.isfinite(found))} values that are NaN or infinite"
+    if awaited.below is not None and found.size and (found.min() < 0 or found.max() >= awaited.below):
+        return f"output {name} lies in {found.min()} .. {found.max()}, 0 .. {awaited.below - 1} awaited"
+    return None
+
+
+def _unreached(rule: Reached, most: int | None, found: object) -> str | None:
+    if rule.kind is bool:
+        fits = type(found) is bool and rule.must in (None, found)
+        return None if fits else ("true or false" if rule.must is None else str(rule.must).lower())
+    fits = type(found) is int and found >= rule.low and (most is None or found <= most)
+    limit = "" if most is None else f" and at most {most}"
+    return None if fits else f"a whole number of at least {rule.low}{limit}"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "missing"
+    return str(value).lower() if isinstance(value, bool) else printable(str(value))
