@@ -1,0 +1,31 @@
+//! The Rust control: its time is the cost of the loop, the clock and nothing else.
+
+use std::process::ExitCode;
+
+use mlfleet_sdk::{Error, Inputs, Job, Origin, Outputs, Params, Service, Tensor};
+
+struct Noop {
+    x: Tensor,
+}
+
+/// `control.noop`: x of any type and shape, returned as it came.
+fn noop(inputs: &mut Inputs, _: &mut Params) -> Result<Noop, Error> {
+    Ok(Noop { x: inputs.any("x")? })
+}
+
+impl Job for Noop {
+    fn step(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn outputs(&mut self) -> Result<Outputs, Error> {
+        let rows = self.x.shape().first().copied().unwrap_or(1);
+        Ok(Outputs::new().tensor("x", self.x.clone()).receipt("rows", rows))
+    }
+}
+
+fn main() -> ExitCode {
+    Service::new("null-rust", env!("CARGO_PKG_VERSION"))
+        .task("control.noop", Origin::Stock, "none", noop)
+        .serve()
+}

@@ -1,0 +1,130 @@
+//! The tensors of a payload, handed to a task by name and type.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array, Array1, Array2, Dimension, Ix1, Ix2};
+
+use crate::{Element, Error, Tensor};
+
+/// The decoded tensors of a payload. A task takes each of its inputs once; one that is left over is an error.
+#[derive(Debug, Default)]
+pub struct Inputs(BTreeMap<String, Tensor>);
+
+impl Inputs {
+    /// The same inputs with one more tensor, or with another one under a name that was there.
+    #[must_use]
+    pub fn with(mut self, name: &str, tensor: impl Into<Tensor>) -> Self {
+        self.0.insert(name.to_owned(), tensor.into());
+        self
+    }
+
+    /// Takes a tensor of any element type and shape.
+    pub fn any(&mut self, name: &str) -> Result<Tensor, Error> {
+        self.0.remove(name).ok_or_else(|| {
+            let found: Vec<_> = self.0.keys().map(String::as_str).collect();
+            Error::params(format!("tensor {name} is missing; not yet used: {}", listed(&found)))
+        })
+    }
+
+    /// Takes an F64 vector, shape (n,), of finite values.
+    pub fn f64_1d(&mut self, name: &str) -> Result<Array1<f64>, Error> {
+        finite(name, self.take::<f64, Ix1>(name)?)
+    }
+
+    /// Takes an F64 matrix, shape (n, d), of finite values.
+    pub fn f64_2d(&mut self, name: &str) -> Result<Array2<f64>, Error> {
+        finite(name, self.take::<f64, Ix2>(name)?)
+    }
+
+    /// Takes an I64 vector, shape (n,).
+    pub fn i64_1d(&mut self, name: &str) -> Result<Array1<i64>, Error> {
+        self.take::<i64, Ix1>(name)
+    }
+
+    pub(crate) fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        &self.0
+    }
+
+    /// Refuses tensors that no getter took.
+    pub(crate) fn finish(&self) -> Result<(), Error> {
+        match self.0.keys().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [] => Ok(()),
+            left => Err(Error::params(format!(
+                "tensors the task does not know: {}",
+                listed(left)
+            ))),
+        }
+    }
+
+    fn take<T: Element, D: Dimension>(&mut self, name: &str) -> Result<Array<T, D>, Error> {
+        let tensor = self.any(name)?;
+        let found = tensor.to_string();
+        T::unwrap(tensor)
+            .ok()
+            .and_then(|array| array.into_dimensionality::<D>().ok())
+            .ok_or_else(|| {
+                let rank = D::NDIM.unwrap_or_default();
+                Error::params(format!(
+                    "tensor {name} is {found}; awaited {} of {rank} dimensions",
+                    T::DTYPE
+                ))
+            })
+    }
+}
+
+impl From<BTreeMap<String, Tensor>> for Inputs {
+    fn from(tensors: BTreeMap<String, Tensor>) -> Self {
+        Self(tensors)
+    }
+}
+
+fn finite<D: Dimension>(name: &str, array: Array<f64, D>) -> Result<Array<f64, D>, Error> {
+    match array.iter().position(|value| !value.is_finite()) {
+        None => Ok(array),
+        Some(at) => Err(Error::params(format!("tensor {name}: element {at} is NaN or infinite"))),
+    }
+}
+
+pub(crate) fn listed(names: &[&str]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn a_wrong_type_rank_or_name_says_what_was_found_and_awaited() {
+        let mut inputs = Inputs::default().with("x", array![1_i64]).with("y", array![1.0]);
+        let errors = [
+            inputs.f64_1d("x").unwrap_err(),
+            inputs.f64_2d("y").unwrap_err(),
+            inputs.i64_1d("z").unwrap_err(),
+        ];
+        assert_eq!(
+            errors.map(|error| error.to_string()),
+            [
+                "params: tensor x is I64[1]; awaited F64 of 1 dimensions",
+                "params: tensor y is F64[1]; awaited F64 of 2 dimensions",
+                "params: tensor z is missing; not yet used: none",
+            ]
+        );
+    }
+
+    #[test]
+    fn nan_and_leftovers_are_refused() {
+        let mut inputs = Inputs::default()
+            .with("x", array![1.0, f64::NAN])
+            .with("y", array![1.0]);
+        assert!(inputs.f64_1d("x").is_err());
+        assert!(inputs.finish().is_err());
+        assert!(inputs.f64_1d("y").is_ok());
+        assert!(inputs.finish().is_ok());
+    }
+}
