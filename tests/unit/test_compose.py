@@ -146,3 +146,16 @@ def test_the_shared_fragment_is_the_container_recipe():
     assert all(compose.memory_bytes(fragment[name]) == row[name] for name in compose.MEMORY)
     variables = dict(entry.split("=", 1) for entry in row["variables"])
     assert {name: variables[name] for name in fragment["environment"]} == fragment["environment"]
+
+
+# Known to one generation of compose only, or fatal on hosts without a GPU.
+ONE_GENERATION = {"name", "include", "gpus", "deploy", "develop", "additional_contexts", "secrets", "start_interval"}
+
+
+def test_only_keys_that_both_generations_of_compose_know():
+    def keys(value):
+        if isinstance(value, dict):
+            return set(value).union(*map(keys, value.values()))
+        return set().union(*map(keys, value)) if isinstance(value, list) else set()
+
+    assert not keys(strict_yaml.read(FILE, {}).value) & ONE_GENERATION

@@ -3,6 +3,7 @@
 compose.yaml gives an image its name and limits; nothing else of it reaches a measured container.
 """
 
+import copy
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -165,7 +166,7 @@ def create_body(table: Iterable[Row]) -> dict[str, Json]:
     body: dict[str, Json] = {"HostConfig": host}
     for row in table:
         section, _, key = row.place.partition(".")
-        (host if section == "HostConfig" else body)[key] = row.value
+        (host if section == "HostConfig" else body)[key] = copy.deepcopy(row.value)
     return body
 
 

