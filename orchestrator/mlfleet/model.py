@@ -16,6 +16,8 @@ from mlfleet.verdict import Verdict
 SCHEMA = 1
 Param = bool | int | float | str
 Runtime = Literal["docker", "process"]
+Metric = Literal["time", "cpu", "memory"]
+Setting = Literal["1 thread", "all cores"]
 STRICT = ConfigDict(extra="forbid", strict=True)
 
 
@@ -212,6 +214,7 @@ class Trial:
 
     cell: str
     workload: str
+    setting: Setting
     framework: str
     block: int
     attempt: int

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mlfleet.model import Environment, Runtime, Service
+from mlfleet.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -76,4 +77,6 @@ class Launcher(Protocol):
 
 
 class LaunchFailed(Exception):  # noqa: N818 - it is a verdict, not a bug
-    """Create, start, freeze or thaw was refused."""
+    """Create, start, freeze or thaw was refused; a subclass that knows more says so by its verdict."""
+
+    verdict = Verdict.LAUNCH_FAILED

@@ -1,0 +1,174 @@
+"""Evidence in, exactly one verdict out: pure and total. A measured time never decides a retry."""
+
+from dataclasses import dataclass
+
+from mlfleet.client import PROTOCOL
+from mlfleet.launch.base import Exit, LaunchFailed
+from mlfleet.model import Calibration, Finding, Identity, Prepared, Sample, Turn
+from mlfleet.verdict import Verdict
+
+# Signals of a process's own making; others come from outside.
+_OWN_SIGNALS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 11: "SIGSEGV", 31: "SIGSYS"}
+_OUTSIDE_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 9: "SIGKILL", 15: "SIGTERM"}
+_SIGNAL_BASE = 128
+
+
+@dataclass
+class Evidence:
+    """What a trial has gathered; the phase is the last one that was entered."""
+
+    phase: str = "launch"
+    interrupted: bool = False
+    launch_error: LaunchFailed | None = None
+    # NotServing's text.
+    not_serving: str | None = None
+    # A gRPC status: its code, the service's reason, its message.
+    call: tuple[str, str, str] | None = None
+    malformed: str | None = None
+    exit: Exit | None = None
+    out_of_memory: bool = False
+    identity: Identity | None = None
+    prepared: Prepared | None = None
+    findings: tuple[Finding, ...] = ()
+    # An exception of the orchestrator's own.
+    own_error: str | None = None
+
+
+def classify(evidence: Evidence) -> tuple[Verdict, str]:
+    """The verdict and its reason; the order of the rules is their weight, and the first match wins."""
+    for rule in (_interrupted, _launch, _memory, _exit, _own, _call, _findings):
+        if found := rule(evidence):
+            return found
+    return Verdict.OK, ""
+
+
+def check_identity(identity: Identity, image_tag: str, task: str, threads: int, cpus: tuple[int, ...]) -> list[Finding]:
+    """Gates `release build` and `threads`, protocol and version; what a service says of itself against the plan."""
+    found = []
+    if identity.protocol != PROTOCOL:
+        found.append(f"speaks protocol {identity.protocol}, awaited {PROTOCOL}")
+    if image_tag and identity.version != image_tag:
+        found.append(f"reports version {identity.version}, awaited {image_tag} (its image's tag)")
+    if not identity.optimised or identity.debug_assertions:
+        found.append("is a debug build, awaited an optimised one without debug assertions")
+    if identity.cpus != cpus:
+        found.append(f"may run on CPUs {list(identity.cpus)}, awaited {list(cpus)}")
+    found += [
+        f"pool {pool.pool} ({pool.library}) has {pool.effective} threads, awaited at most {threads}"
+        for pool in identity.thread_pools
+        if pool.effective > threads
+    ]
+    findings = [Finding("environment", Verdict.VERSION_MISMATCH.value, text) for text in found]
+    if identity.task(task) is None:
+        findings.append(Finding("environment", Verdict.UNSUPPORTED.value, f"has no task {task}"))
+    return findings
+
+
+def check_payload(prepared: Prepared, payload_sha256: str, tensors_sha256: str) -> list[Finding]:
+    """The service's digests against our own: of the bytes, and of the tensors that it decoded."""
+    pairs = (
+        ("payload", prepared.payload_sha256, payload_sha256),
+        ("decoded tensors", prepared.tensors_sha256, tensors_sha256),
+    )
+    return [
+        Finding("payload", Verdict.WRONG_PAYLOAD.value, f"{what} answered as {found[:12] or 'nothing'}, sent {sent[:12]}")
+        for what, found, sent in pairs
+        if found != sent
+    ]
+
+
+def check_stamps(samples: tuple[Sample, ...], sent_ns: int, received_ns: int) -> list[Finding]:
+    """Rule T1: samples in order, inside the call that carried them (service and orchestrator share the clock)."""
+    last = sent_ns
+    for number, sample in enumerate(samples):
+        if not last <= sample.start_ns <= sample.end_ns:
+            text = f"sample {number} goes from {sample.start_ns} to {sample.end_ns} ns, awaited a start from {last} on"
+            return [Finding("time", Verdict.IMPOSSIBLE_TIME.value, text)]
+        last = sample.end_ns
+    if last > received_ns:
+        text = f"the last sample ends {last - received_ns} ns after its answer was here"
+        return [Finding("time", Verdict.IMPOSSIBLE_TIME.value, text)]
+    return []
+
+
+def check_schedule(turns: tuple[Turn, ...], calibration: Calibration) -> list[Finding]:
+    """As many turns as calibrated, none empty of timed samples."""
+    if len(turns) == calibration.turns and all(turn.timed for turn in turns):
+        return []
+    return [Finding("time", Verdict.PROTOCOL_VIOLATION.value, f"{len(turns)} turns, awaited {calibration.turns}")]
+
+
+def _interrupted(evidence: Evidence) -> tuple[Verdict, str] | None:
+    return (Verdict.INTERRUPTED, "the run was stopped") if evidence.interrupted else None
+
+
+def _launch(evidence: Evidence) -> tuple[Verdict, str] | None:
+    return (evidence.launch_error.verdict, str(evidence.launch_error)) if evidence.launch_error else None
+
+
+def _memory(evidence: Evidence) -> tuple[Verdict, str] | None:
+    killed = evidence.out_of_memory or bool(evidence.exit and evidence.exit.out_of_memory)
+    refused = evidence.call is not None and evidence.call[1] in {"memory", "device_memory"}
+    if not (killed or refused):
+        return None
+    return Verdict.OUT_OF_MEMORY, "the kernel killed it at its memory limit" if killed else _said(evidence)
+
+
+def _exit(evidence: Evidence) -> tuple[Verdict, str] | None:
+    if evidence.exit is None:
+        return None
+    signal = evidence.exit.status - _SIGNAL_BASE
+    if signal in _OWN_SIGNALS:
+        return Verdict.CRASHED, f"died of {_OWN_SIGNALS[signal]}"
+    if signal in _OUTSIDE_SIGNALS:
+        return Verdict.KILLED, f"was ended by {_OUTSIDE_SIGNALS[signal]} from outside"
+    return Verdict.EXITED, f"left by itself with status {evidence.exit.status}"
+
+
+def _own(evidence: Evidence) -> tuple[Verdict, str] | None:
+    return (Verdict.ORCHESTRATOR_ERROR, evidence.own_error) if evidence.own_error else None
+
+
+def _call(evidence: Evidence) -> tuple[Verdict, str] | None:
+    if evidence.not_serving is not None:
+        return Verdict.TIMED_OUT, f"was not SERVING in time; found: {evidence.not_serving}"
+    if evidence.malformed is not None:
+        return Verdict.PROTOCOL_VIOLATION, evidence.malformed
+    if evidence.call is None:
+        return None
+    code, reason, _ = evidence.call
+    verdict = {
+        "DEADLINE_EXCEEDED": Verdict.TIMED_OUT,
+        "UNAVAILABLE": Verdict.TRANSPORT_FAILED,
+        "DATA_LOSS": Verdict.DATA_LOSS,
+        "OUT_OF_RANGE": Verdict.SIZE_EXCEEDED,
+        "RESOURCE_EXHAUSTED": Verdict.SIZE_EXCEEDED,
+        "FAILED_PRECONDITION": Verdict.ORCHESTRATOR_ERROR,
+        "UNIMPLEMENTED": Verdict.UNSUPPORTED if reason == "unsupported" else Verdict.VERSION_MISMATCH,
+    }.get(code, Verdict.ADAPTER_ERROR)
+    return verdict, _said(evidence)
+
+
+def _said(evidence: Evidence) -> str:
+    code, reason, message = evidence.call or ("", "", "")
+    return f"{code} ({reason or 'no reason given'}): {message}"
+
+
+# Which gate speaks first when several failed in one trial.
+_WEIGHT = (
+    Verdict.VERSION_MISMATCH,
+    Verdict.UNSUPPORTED,
+    Verdict.WRONG_PAYLOAD,
+    Verdict.PROTOCOL_VIOLATION,
+    Verdict.IMPOSSIBLE_TIME,
+    Verdict.BAD_OUTPUT,
+    Verdict.SHORT_WORK,
+    Verdict.OUTSIDE_TOLERANCE,
+)
+
+
+def _findings(evidence: Evidence) -> tuple[Verdict, str] | None:
+    if not evidence.findings:
+        return None
+    first = min(evidence.findings, key=lambda finding: _WEIGHT.index(Verdict(finding.code)))
+    return Verdict(first.code), first.detail

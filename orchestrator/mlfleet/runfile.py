@@ -1,0 +1,80 @@
+"""run.json: all that was decided before the first trial. With the ledger it is the whole of a run."""
+
+from collections.abc import Mapping
+
+from pydantic.dataclasses import dataclass
+
+from mlfleet.model import STRICT, Environment, Identity, Metric, Param, Service, Setting, Workload
+from mlfleet.plan import Block
+
+
+@dataclass(frozen=True, config=STRICT)
+class Contestant:
+    """A service that takes part, pinned to what was built: image id, or digest of the sources (process runtime)."""
+
+    service: Service
+    # None: not built, and `reason` says why.
+    image_id: str | None
+    size_bytes: int | None
+    reason: str
+    # Describe, asked once before the plan was made; None if it could not be asked.
+    identity: Identity | None
+
+
+@dataclass(frozen=True, config=STRICT)
+class PlannedWorkload:
+    """A workload with its payload and the cells that measure it."""
+
+    workload: Workload
+    # Parameters as the services get them.
+    params: Mapping[str, Param]
+    dataset_version: str
+    dataset_licence: str
+    # "real" or "synthetic".
+    dataset_label: str
+    dataset_sha256: str
+    payload_sha256: str
+    payload_bytes: int
+    tensors_sha256: str
+    parity: str
+    # What the ratio of times is a ratio of: "time", "time to the same objective".
+    title_time: str
+    unit: str
+    unit_key: str
+    control: bool
+    # Cell id by framework: the services that have the task.
+    cells: Mapping[str, str]
+
+
+@dataclass(frozen=True, config=STRICT)
+class RunFile:
+    """The plan of a run and where it was made; nothing in it changes afterwards."""
+
+    schema_version: int
+    run: str
+    created: str
+    mlfleet_version: str
+    suite: str
+    schedule: str
+    seed: int
+    blocks: int
+    margin: float
+    metrics: tuple[Metric, ...]
+    # Contestants that others are divided by, by workload.
+    baselines: Mapping[str, str]
+    setting: Setting
+    environment: Environment
+    contestants: tuple[Contestant, ...]
+    workloads: tuple[PlannedWorkload, ...]
+    plan: tuple[Block, ...]
+    # Facts of the machine; None with the reason under `<name>.reason`.
+    host: Mapping[str, str | int | float | bool | None]
+    host_fingerprint: Mapping[str, str | int | None]
+    proto_sha256: str
+    commit: str | None
+    # Every constant that decided something, by module and name.
+    constants: Mapping[str, float | int]
+
+    def contestant(self, key: str) -> Contestant:
+        """The contestant of that key."""
+        return next(contestant for contestant in self.contestants if contestant.service.key == key)
