@@ -141,6 +141,16 @@ def test_an_altered_row_stops_the_launch(client, spec_of, monkeypatch, named, al
         pytest.fail("launched")
 
 
+def test_a_plain_user_is_rid_of_folders_that_a_service_made(client, spec_of):
+    spec = spec_of("null-python")
+    with runtime.DockerLauncher(client, plain_user=True).launch(spec) as running:
+        listener(running)
+        command = ["sh", "-c", "mkdir -p /run/mlfleet/a/.b && touch /run/mlfleet/a/.b/c && chmod 0 /run/mlfleet/a"]
+        client.api.exec_start(client.api.exec_create(running.id, command)["Id"])
+        assert (spec.socket_folder / "a").is_dir()
+    assert list(spec.socket_folder.iterdir()) == []
+
+
 def test_an_image_that_went_is_missing(client, spec_of):
     spec = spec_of("null-python")
     gone = LaunchSpec(**{**vars(spec), "image_id": "sha256:" + "0" * 64})

@@ -118,7 +118,7 @@ def proc(tmp_path):
 
 @pytest.fixture
 def launcher(engine, proc):
-    return DockerLauncher(engine, proc=proc, sleep=lambda _: None)
+    return DockerLauncher(engine, proc=proc, sleep=lambda _: None, plain_user=False)
 
 
 def test_an_engine_that_does_as_told_passes_and_the_container_goes(engine, launcher):

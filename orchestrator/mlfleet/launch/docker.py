@@ -14,7 +14,16 @@ from docker.errors import APIError, DockerException, NotFound
 
 from mlfleet.errors import HostError
 from mlfleet.launch.base import Exit, LaunchFailed, LaunchSpec
-from mlfleet.launch.recipe import Row, create_body, differences, memory_nodes, recorded, rows, status_differences
+from mlfleet.launch.recipe import (
+    SOCKETS,
+    Row,
+    create_body,
+    differences,
+    memory_nodes,
+    recorded,
+    rows,
+    status_differences,
+)
 from mlfleet.launch.sockets import NAME
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -24,6 +33,7 @@ REMOVE_TRIES = 10
 REMOVE_POLLS = 50
 REMOVE_PAUSE_S = 0.2
 LOG_BYTES = 64 << 10
+EMPTY = f"chmod -R u+rwx {SOCKETS}; find {SOCKETS} -mindepth 1 -delete"
 FAULT_LABEL = "dev.mlfleet.fault"
 
 
@@ -139,11 +149,17 @@ class DockerLauncher:
     name: Literal["docker"] = "docker"
 
     def __init__(
-        self, client: docker.DockerClient, proc: Path = Path("/proc"), sleep: Callable[[float], None] = time.sleep
+        self,
+        client: docker.DockerClient,
+        proc: Path = Path("/proc"),
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        plain_user: bool | None = None,
     ) -> None:
         self.client = client
         self.proc = proc
         self.sleep = sleep
+        self.plain_user = os.geteuid() != 0 if plain_user is None else plain_user
 
     @contextmanager
     def launch(self, spec: LaunchSpec) -> Iterator[Container]:
@@ -154,6 +170,24 @@ class DockerLauncher:
             yield self._start(spec, table)
         finally:
             remove(self.client, spec.name, self.sleep)
+            if self.plain_user and any(path.is_dir() for path in spec.socket_folder.iterdir()):
+                self._empty(spec, table)
+
+    def _empty(self, spec: LaunchSpec, table: tuple[Row, ...]) -> None:
+        """Delete what the service made in folders of its own: only its own user can."""
+        name = f"{spec.name}-empty"
+        body = create_body(table) | {"Entrypoint": ["/bin/sh", "-c", EMPTY], "Cmd": []}
+        try:
+            with _asking("empty the socket folder"):
+                self._create(body, name)
+                self.client.api.start(name)
+                self.client.api.wait(name, timeout=TIMEOUT_S)
+        finally:
+            remove(self.client, name, self.sleep)
+
+    def _create(self, body: Mapping[str, Any], name: str) -> str:
+        created: Mapping[str, Any] = self.client.api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
+        return str(created["Id"])
 
     def _check_image(self, spec: LaunchSpec) -> None:
         if spec.image_id is None:
@@ -168,9 +202,7 @@ class DockerLauncher:
 
     def _start(self, spec: LaunchSpec, table: tuple[Row, ...]) -> Container:
         with _asking("create"):
-            api = self.client.api
-            created: Mapping[str, Any] = api.create_container_from_config(create_body(table), spec.name)  # type: ignore[no-untyped-call]
-        container: str = created["Id"]
+            container = self._create(create_body(table), spec.name)
         with _asking("start"):
             self.client.api.start(container)
         with _asking("inspect"):
