@@ -30,7 +30,7 @@ RUN --mount=type=cache,id=mlfleet-uv,target=/root/.cache/uv,sharing=locked \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     /tools/bin/uv sync --quiet --locked --no-editable --no-dev --no-install-project \
       --reinstall-package mlfleet-sdk --reinstall-package mlfleet-stubs \
-    && python3 -m compileall -q --invalidation-mode unchecked-hash /venv/lib
+    && python3 -m compileall -q --invalidation-mode unchecked-hash /venv/lib/python3*/site-packages/mlfleet_*
 COPY services/${SERVICE} /app
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app
 

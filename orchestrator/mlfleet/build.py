@@ -66,7 +66,7 @@ def build(services: Iterable[Service], chosen: Builder, report: Report, *, force
         seconds, after = 0.0, before
         if service in due:
             number = due.index(service) + 1
-            report(f"[{number}/{len(due)}] {service.key}: {before.state}, {before.reason}")
+            report(f"[{number}/{len(due)}] {service.key}: {before.state}")
             start = time.monotonic()
             after = chosen.build(service, report)
             seconds = time.monotonic() - start

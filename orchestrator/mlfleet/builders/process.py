@@ -14,7 +14,7 @@ from mlfleet.model import Service
 Report = Callable[[str], None]
 # Beside the build output: the digest of what it was made of.
 STAMP = "mlfleet-source"
-FORECAST = {"python": "about 30 s and 250 to 450 MB", "rust": "about 200 s and 500 MB for all Rust services"}
+FORECAST = {"python": "10 to 30 s and 100 to 310 MB", "rust": "140 to 200 s and 500 MB for all Rust services"}
 # Progress of cargo worth a line each.
 _CARGO_EVERY = 20
 
@@ -49,7 +49,7 @@ class ProcessBuilder:
         """Runs uv or cargo; a host without the tool has no build, and says so in the state."""
         if lacking := self._lacking(service):
             return BuildState("not_built", f"{service.key} is not built, and {lacking} is not on this host")
-        report(f"building {service.key} (from nothing {FORECAST[service.language]}; after a small change seconds)")
+        report(f"building {service.key} (from nothing {FORECAST[service.language]}, after a small change seconds)")
         source = source_digest(service, self.root)
         if service.language == "python":
             self._python(service)
