@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from mlfleet import compose
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from mlfleet import build, compose
 from mlfleet.launch import docker as runtime
 from mlfleet.launch.base import LaunchFailed, LaunchSpec

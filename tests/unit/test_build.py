@@ -2,7 +2,6 @@
 
 import pytest
 from docker.errors import ImageNotFound
-
 from mlfleet import build
 from mlfleet.builders.docker import DockerBuilder
 from mlfleet.builders.process import ProcessBuilder

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from mlfleet import compose, strict_yaml
 from mlfleet.errors import UsageError
 from mlfleet.launch import recipe

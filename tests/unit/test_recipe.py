@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 import requests
 from docker.errors import APIError, ImageNotFound, NotFound
-
 from mlfleet.errors import HostError
 from mlfleet.launch import recipe
 from mlfleet.launch.base import Exit, LaunchFailed, LaunchSpec
@@ -66,7 +65,7 @@ def refusal(kind, status, text):
 
 
 class FakeEngine:
-    """The few calls of docker's API that a launch makes; `fail` maps a call to what it raises, `alter` edits inspect."""
+    """The calls of docker's API that a launch makes; `fail` maps a call to what it raises, `alter` edits inspect."""
 
     def __init__(self):
         self.api = self

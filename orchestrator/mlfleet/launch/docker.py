@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
 
+import docker
 from mlfleet.errors import HostError
 from mlfleet.launch.base import Exit, LaunchFailed, LaunchSpec
 from mlfleet.launch.recipe import (
@@ -145,8 +145,6 @@ class Container:
 
 class DockerLauncher:
     """Containers on the local engine."""
-
-    name: Literal["docker"] = "docker"
 
     def __init__(
         self,
