@@ -1,6 +1,7 @@
 """The docker runtime: one container an attempt, built from the recipe alone and compared with it before any payload."""
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -60,8 +61,12 @@ def connect(environment: Mapping[str, str] = os.environ) -> docker.DockerClient:
         message = f"DOCKER_HOST is {host}; awaited a unix socket: meters and sockets need the engine on this machine"
         raise HostError(message)
     try:
+        # Asked first without the SDK, which leaks the descriptor of a connection that is refused.
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(TIMEOUT_S)
+            probe.connect(host.removeprefix("unix://"))
         return docker.DockerClient(base_url=host, timeout=TIMEOUT_S)
-    except (DockerException, requests.RequestException) as error:
+    except (OSError, DockerException) as error:
         message = f"no docker engine answers at {host} ({error})"
         raise EngineAbsent(message) from error
 
