@@ -78,7 +78,12 @@ def test_a_service_starts_binds_freezes_and_goes(client, spec_of, key):
         assert found.uid == 65532
         cgroup = Path(f"/proc/{running.pid}/cgroup").read_text()
         assert Path(f"/proc/{found.pid}/cgroup").read_text() == cgroup
-        assert Path(f"/proc/{found.pid}/root/payload/{'0' * 64}.safetensors").read_bytes() == b"payload"
+        payload = client.containers.get(running.id).exec_run(["cat", f"/payload/{'0' * 64}.safetensors"])
+        assert payload.output == b"payload"
+        # No interface but loopback, no route: nothing outside can be reached.
+        interfaces = Path(f"/proc/{running.pid}/net/dev").read_text().splitlines()[2:]
+        assert [line.split(":")[0].strip() for line in interfaces] == ["lo"]
+        assert len(Path(f"/proc/{running.pid}/net/route").read_text().splitlines()) <= 1
         running.freeze()
         assert client.containers.get(running.id).status == "paused"
         running.thaw()

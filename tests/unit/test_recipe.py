@@ -16,6 +16,7 @@ from mlfleet.launch.docker import DaemonLost, DeviceUnavailable, DockerLauncher,
 from mlfleet.launch.sockets import NotOurSocket, RunFolder, peer
 from mlfleet.launch.variables import variables
 from mlfleet.model import Environment, Service
+from mlfleet.verdict import Verdict
 
 IMAGE = "sha256:" + "1" * 64
 PAYLOAD = Path("/payloads") / ("a" * 64 + ".safetensors")
@@ -187,21 +188,27 @@ def test_a_service_that_ended_at_once_was_launched_and_its_exit_is_told(engine, 
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "raised"),
+    ("call", "error", "raised", "verdict"),
     [
-        ("inspect_image", refusal(ImageNotFound, 404, "No such image: x"), ImageMissing),
-        ("create", refusal(NotFound, 404, "No such image: x"), ImageMissing),
-        ("create", refusal(APIError, 500, "no space left on device"), LaunchFailed),
-        ("start", refusal(APIError, 500, 'could not select device driver "" with capabilities'), DeviceUnavailable),
-        ("start", refusal(APIError, 400, "exec: not found"), LaunchFailed),
-        ("inspect", requests.ConnectionError("gone"), DaemonLost),
+        ("inspect_image", refusal(ImageNotFound, 404, "No such image: x"), ImageMissing, Verdict.NOT_BUILT),
+        ("create", refusal(NotFound, 404, "No such image: x"), ImageMissing, Verdict.NOT_BUILT),
+        ("create", refusal(APIError, 500, "no space left on device"), LaunchFailed, Verdict.LAUNCH_FAILED),
+        (
+            "start",
+            refusal(APIError, 500, 'could not select device driver "" with capabilities'),
+            DeviceUnavailable,
+            Verdict.DEVICE_UNAVAILABLE,
+        ),
+        ("start", refusal(APIError, 400, "exec: not found"), LaunchFailed, Verdict.LAUNCH_FAILED),
+        ("inspect", requests.ConnectionError("gone"), DaemonLost, Verdict.DAEMON_LOST),
     ],
 )
-def test_a_refusal_is_named_and_nothing_is_left(engine, launcher, call, error, raised):
+def test_a_refusal_is_named_and_nothing_is_left(engine, launcher, call, error, raised, verdict):
     engine.fail[call] = [error]
     with pytest.raises(LaunchFailed) as caught, launcher.launch(spec()):
         pytest.fail("launched")
     assert type(caught.value) is raised
+    assert caught.value.verdict is verdict
     assert call == "inspect_image" or engine.calls[-1].startswith("remove")
 
 

@@ -51,7 +51,7 @@ class DockerBuilder:
             reason = f"{service.image} does not say what it was built from"
         elif source != source_digest(service, self.root):
             state = "stale"
-            reason = f"{service.image} is older than its source; try: mlfleet build {service.key}"
+            reason = f"{service.image} is older than its source"
         else:
             state = "current"
             reason = f"{service.image} is built from this source"

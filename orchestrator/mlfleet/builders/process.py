@@ -38,7 +38,7 @@ class ProcessBuilder:
             )
         size = size_of(output)
         if not stamp.is_file() or stamp.read_text() != source_digest(service, self.root):
-            reason = f"{service.key} is older than its source; try: mlfleet build {service.key} --runtime process"
+            reason = f"{service.key} is older than its source"
             return BuildState("stale", reason, size_bytes=size)
         return BuildState("current", f"{service.key} is built from this source", size_bytes=size)
 

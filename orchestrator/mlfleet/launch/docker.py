@@ -26,6 +26,7 @@ from mlfleet.launch.recipe import (
     status_differences,
 )
 from mlfleet.launch.sockets import NAME
+from mlfleet.verdict import Verdict
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 # The engine's answers take milliseconds; one that takes this long counts as lost.
@@ -45,13 +46,19 @@ class EngineAbsent(HostError):  # noqa: N818 - it names a state of the host
 class ImageMissing(LaunchFailed):
     """The image is not there (any more)."""
 
+    verdict = Verdict.NOT_BUILT
+
 
 class DeviceUnavailable(LaunchFailed):
     """The engine cannot give the device that was asked for."""
 
+    verdict = Verdict.DEVICE_UNAVAILABLE
+
 
 class DaemonLost(LaunchFailed):
     """The engine vanished or hangs: nothing is known about the service."""
+
+    verdict = Verdict.DAEMON_LOST
 
 
 def connect(environment: Mapping[str, str] = os.environ) -> docker.DockerClient:
