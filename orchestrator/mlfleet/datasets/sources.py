@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from mlfleet.datasets.manifest import DataUnavailable, Entry, RawFile, Wheel, manifest
+from mlfleet.datasets.manifest import DataUnavailable, Entry, RawFile, Wheel, read_manifest
 from mlfleet.payload import cache_folder
 
 INSTALLED = "scikit-learn"
@@ -24,7 +24,7 @@ def raw_files(name: str, entry: Entry) -> list[bytes]:
         return [_checked(name, file, _installed(name, file)) for file in entry.files]
     if not entry.files:
         return []
-    path = wheel_path(manifest().wheel[entry.source])
+    path = wheel_path(read_manifest().wheel[entry.source])
     if not path.is_file():
         raise DataUnavailable(f"dataset {name}: {path} awaited, nothing found; run `mlfleet data` to fetch it")
     try:

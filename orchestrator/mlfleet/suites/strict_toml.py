@@ -73,9 +73,10 @@ def _bytes(path: Path) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (OSError, ValueError) as error:
         raise UsageError(f"{printable(str(path))} cannot be opened: {error}") from None
+    if not S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise UsageError(f"{path} is no regular file")
     with os.fdopen(handle, "rb") as file:
-        if not S_ISREG(os.fstat(handle).st_mode):
-            raise UsageError(f"{path} is no regular file")
         data = file.read(FILE_BYTES + 1)
     if len(data) > FILE_BYTES:
         raise _error(path, 1, f"more than {FILE_BYTES} bytes")

@@ -26,7 +26,7 @@ class ParamSpec:
     @property
     def awaited(self) -> str:
         """The rule as a reader sees it."""
-        limits = [f"at least {self.low:g}"] if self.low is not None else []
+        limits = [f"of at least {self.low:g}"] if self.low is not None else []
         limits += [f"above {self.above:g}"] if self.above is not None else []
         words = [f"one of {', '.join(map(repr, self.words))}"] if self.words else []
         number = [] if self.kind is str else [" ".join([_WORDS[self.kind], *limits])]
