@@ -1,5 +1,7 @@
 """Builds know what they were made of, and say what became of them."""
 
+from types import SimpleNamespace
+
 import pytest
 from docker.errors import ImageNotFound
 from mlfleet import build
@@ -163,6 +165,34 @@ def test_clean_says_what_it_gives_back(root):
     assert said == ["removed rust_services/target", "removed services/null/.venv"]
     assert not (root / "services/null/.venv").exists()
     assert (root / "services/null/service.py").exists()
+
+
+class FakeStore:
+    """An engine with our images, tagged and not, each of 10 bytes in layers."""
+
+    def __init__(self, *images):
+        self.images = self
+        self.kept = list(images)
+        self.asked = {}
+
+    def list(self, filters):
+        self.asked = filters
+        return [SimpleNamespace(id=name, tags=tags) for name, tags in self.kept]
+
+    def remove(self, name, *, force):
+        self.kept = [(i, [t for t in tags if t != name]) for i, tags in self.kept]
+        self.kept = [(i, tags) for i, tags in self.kept if tags or (i != name and not i.startswith("tagged"))]
+
+    def df(self):
+        return {"LayersSize": 10 * len(self.kept)}
+
+
+def test_clean_removes_every_image_of_ours_with_all_its_tags(root):
+    store = FakeStore(("tagged", ["mlfleet/a:1", "mlfleet/a:2"]), ("sha256:old", []))
+    said = []
+    assert DockerBuilder(root, store).clean([], said.append) == 20
+    assert store.asked == {"label": "dev.mlfleet.source"}
+    assert said[:-1] == ["removed mlfleet/a:1", "removed mlfleet/a:2", "removed sha256:old"]
 
 
 class Recorder:
