@@ -1,1 +1,92 @@
-"""Readings from outside: cgroups, /proc and a sampler thread."""
+"""Readings of a running service from outside: its edges, its peak, and the line in between."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from mlfleet.meters.cgroup import CgroupMeter
+from mlfleet.meters.names import EDGE, Name
+from mlfleet.meters.procfs import ProcessMeter
+from mlfleet.meters.reading import null
+from mlfleet.meters.sampler import Sampled, sampling
+from mlfleet.meters.turn import turn_readings
+from mlfleet.model import Reading, Runtime
+
+__all__ = ["Meters", "Name", "Sampled", "open_meters", "turn_readings"]
+
+
+class Meter(Protocol):
+    """A source of readings; cgroup and procfs are two."""
+
+    def edge(self) -> dict[str, Reading]:
+        """Read raw counters and levels, null where they cannot be read."""
+
+    def watch(self) -> tuple[int | None, int | None, int | None]:
+        """Read charged and anonymous bytes and CPU time in ns."""
+
+    def reset_peak(self) -> bool:
+        """Bring the high-water mark down; False where the kernel refuses."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
+class Gone:
+    """A service that was gone before it could be looked at."""
+
+    def edge(self) -> dict[str, Reading]:
+        """Everything is lost."""
+        return {name: null(name, "process", "lost") for name in EDGE}
+
+    def watch(self) -> tuple[None, None, None]:
+        """Nothing."""
+        return None, None, None
+
+    def reset_peak(self) -> bool:
+        """There is no mark."""
+        return False
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Meters:
+    """What a trial reads of its service. What is gone reads as null, `lost`; nothing here raises OSError."""
+
+    def __init__(self, meter: Meter) -> None:
+        """Read from `meter`."""
+        self._meter = meter
+
+    def edge(self) -> dict[str, Reading]:
+        """Read raw counters and levels, by `Name`."""
+        return self._meter.edge()
+
+    def reset_peak(self) -> bool:
+        """Reset the high-water mark; False where the kernel refuses."""
+        return self._meter.reset_peak()
+
+    def sampling(self) -> AbstractContextManager[Sampled]:
+        """Sample at 100 Hz while the context is open; what it yields is complete afterwards."""
+        return sampling(self._meter.watch)
+
+    @staticmethod
+    def turn_readings(
+        before: Mapping[str, Reading], after: Mapping[str, Reading], sampled: Sampled, *, reset_ok: bool
+    ) -> dict[str, Reading]:
+        """See the function of that name."""
+        return turn_readings(before, after, sampled, reset_ok=reset_ok)
+
+
+@contextmanager
+def open_meters(pid: int, runtime: Runtime, root: Path = Path("/")) -> Iterator[Meters]:
+    """Open the meters of a service: of the cgroup of `pid` (docker), or of the process and its descendants."""
+    meter: Meter
+    try:
+        meter = CgroupMeter(pid, root) if runtime == "docker" else ProcessMeter(pid, root)
+    except OSError:
+        meter = Gone()
+    try:
+        yield Meters(meter)
+    finally:
+        meter.close()

@@ -1,0 +1,81 @@
+"""Signals by flag and wake-up pipe: a handler that raises leaks containers, one that counts cannot."""
+
+import os
+import select
+import signal
+from types import FrameType, TracebackType
+from typing import Self
+
+from mlfleet.errors import InterruptedRun
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stop:
+    """Whether and how often we were told to stop; a context manager, for the main thread only.
+
+    The first signal asks for an orderly end, the second to skip grace, the third to leave at once: who runs the phases
+    asks `check` between them, who cleans up looks at `count`.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is installed before the context is entered."""
+        self._signals: list[int] = []
+        self._before: dict[signal.Signals, object] = {}
+        self._reader = self._writer = -1
+
+    @property
+    def requested(self) -> bool:
+        """Whether a signal came."""
+        return bool(self._signals)
+
+    @property
+    def count(self) -> int:
+        """How many came."""
+        return len(self._signals)
+
+    @property
+    def signal(self) -> signal.Signals | None:
+        """The first one: it decides the exit status."""
+        return signal.Signals(self._signals[0]) if self._signals else None
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but no longer than until a signal comes; returns whether to stop.
+
+        A signal that came since the last wait ends this one at once, earlier ones do not: cleaning up sleeps too.
+        """
+        ready, _, _ = select.select([self._reader], [], [], seconds)
+        if ready:
+            os.read(self._reader, 4096)
+        return self.requested
+
+    def check(self) -> None:
+        """Raise InterruptedRun if a signal came: at points where everything can be undone."""
+        if self._signals:
+            first = signal.Signals(self._signals[0])
+            raise InterruptedRun(f"stopped by {first.name}", first)
+
+    def __enter__(self) -> Self:
+        """Install the handlers."""
+        self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        for number in SIGNALS:
+            # nohup: who started us wants it to outlive the terminal.
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Give the old handlers back."""
+        for number, before in self._before.items():
+            signal.signal(number, before)  # type: ignore[arg-type]
+        os.close(self._reader)
+        os.close(self._writer)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._signals.append(number)
+        try:
+            os.write(self._writer, b"!")
+        except BlockingIOError:
+            # Full: whoever waits is awake already.
+            return
