@@ -1,1 +1,50 @@
 """Reports: pure folds over records; the only place that formats."""
+
+import io
+import os
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from rich.console import Console
+
+from mlfleet.errors import StorageError
+from mlfleet.report.export import report_csv, report_json
+from mlfleet.report.html import render_html
+from mlfleet.report.terminal import render_terminal
+from mlfleet.table import Table
+
+__all__ = ["render_terminal", "report_csv", "report_json", "summary", "write"]
+
+CSV, SUMMARY, PAGE = "benchmark_results_complete.csv", "benchmark_summary.txt", "report.html"
+_WIDTH = 80
+
+
+def summary(table: Table) -> str:
+    """The terminal report without colour, 80 columns wide."""
+    out = io.StringIO()
+    render_terminal(table, Console(file=out, width=_WIDTH, color_system=None, force_terminal=False))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def write(table: Table, folder: Path) -> tuple[Path, ...]:
+    """Write CSV, summary and page into the run's folder, each whole or not at all. Raises StorageError."""
+    texts = {CSV: report_csv(table), SUMMARY: summary(table), PAGE: render_html(table)}
+    return tuple(_write(folder / name, text) for name, text in texts.items())
+
+
+def _write(path: Path, text: str) -> Path:
+    try:
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+                # Temporary files are private; a report is as readable as the folder's other files.
+                os.fchmod(file.fileno(), 0o644)
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    return path

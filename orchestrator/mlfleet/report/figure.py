@@ -1,0 +1,100 @@
+"""Where the interval of each comparison lies on a log axis, in percent of the width; what is refused has no place."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlfleet.report.sentences import span
+from mlfleet.table import Comparison
+
+# Mantissas of ticks, from coarse to fine; the finest that gives few enough is taken.
+_MANTISSAS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0), tuple(number / 20 for number in range(20, 200)))
+_MOST_TICKS = 6
+# The axis always shows this much around 1, so that a narrow interval looks narrow.
+_LEAST = 1.25
+# Percent of the width kept free on either side for the marks and the outer labels.
+_EDGE = 4.0
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One comparison: `state` is its outcome; positions are None where there is no interval."""
+
+    comparison: Comparison
+    state: str
+    text: str
+    low: float | None
+    point: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Ticks as (position, label), and the band within the margin."""
+
+    ticks: tuple[tuple[float, str], ...]
+    one: float
+    band: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The bars of a workload; no axis where no bar has a position."""
+
+    bars: tuple[Bar, ...]
+    axis: Axis | None
+
+
+def figure(comparisons: Sequence[Comparison], margin: float) -> Figure:
+    """The geometry of one workload's outcomes."""
+    placed = [one.estimate for one in comparisons if one.estimate and one.outcome != "refused" and not one.in_bytes]
+    logs = [end for estimate in placed for end in (estimate.low, estimate.high)]
+    if not logs:
+        return Figure(tuple(_bar(one, 0, 1) for one in comparisons), None)
+    least = math.log(_LEAST)
+    low, high = min(-least, *logs), max(least, *logs)
+    edges = (_place(-math.log1p(margin), low, high), _place(math.log1p(margin), low, high))
+    axis = Axis(_ticks(low, high), _place(0, low, high), edges)
+    return Figure(tuple(_bar(one, low, high) for one in comparisons), axis)
+
+
+def _bar(one: Comparison, low: float, high: float) -> Bar:
+    shown = span(one)
+    if one.outcome == "refused":
+        return Bar(one, "refused", "REFUSED", None, None, None)
+    if shown is None or one.estimate is None:
+        return Bar(one, one.outcome, ", ".join(one.reasons), None, None, None)
+    if one.in_bytes:
+        text = shown.interval if one.outcome == "inconclusive" else f"{shown.value} ({shown.interval})"
+        return Bar(one, one.outcome, text, None, None, None)
+    ends = _place(one.estimate.low, low, high), _place(one.estimate.high, low, high)
+    if one.outcome == "inconclusive":
+        # No point, so no winner can be read off it.
+        return Bar(one, one.outcome, shown.interval, ends[0], None, ends[1])
+    text = shown.interval if one.outcome == "equivalent" else f"{shown.point}x ({shown.interval})"
+    return Bar(one, one.outcome, text, ends[0], _place(one.estimate.point, low, high), ends[1])
+
+
+def _place(log: float, low: float, high: float) -> float:
+    return round(_EDGE + (100 - 2 * _EDGE) * (log - low) / (high - low), 3)
+
+
+def _ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:
+    best: list[float] = [1.0]
+    for mantissas in _MANTISSAS:
+        found = _multiples(mantissas, low, high)
+        if len(found) > _MOST_TICKS:
+            # Thinned around 1, which must stay.
+            step = math.ceil(len(found) / _MOST_TICKS)
+            one = found.index(1.0)
+            found = [value for index, value in enumerate(found) if (index - one) % step == 0]
+            best = found if len(found) > len(best) else best
+            break
+        best = found
+    return tuple((_place(math.log(value), low, high), f"{value:g}x") for value in best)
+
+
+def _multiples(mantissas: Sequence[float], low: float, high: float) -> list[float]:
+    decades = range(math.floor(low / math.log(10)), math.ceil(high / math.log(10)) + 1)
+    values = [float(f"{mantissa * 10.0**decade:.6g}") for decade in decades for mantissa in mantissas]
+    return sorted({value for value in values if low <= math.log(value) <= high})

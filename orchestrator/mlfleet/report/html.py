@@ -1,0 +1,137 @@
+"""The report as one self-contained page: no script, nothing fetched, readable in light, dark, print and by keyboard."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from mlfleet.errors import printable
+from mlfleet.report import notes
+from mlfleet.report.figure import Figure, figure
+from mlfleet.report.provenance import constants, provenance
+from mlfleet.report.rows import Row, rows
+from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentence, title
+from mlfleet.report.trials import cell_texts
+from mlfleet.report.units import percent
+from mlfleet.runfile import PlannedWorkload
+from mlfleet.table import Comparison, Table
+
+_FOLDER = Path(__file__).parent
+# Longer foreign text is cut here; it stands whole in the ledger.
+_LIMIT = 400
+# Okabe and Ito's palette without black, which has no place on a dark ground; the colours stand in page.css.
+_COLOURS = 8
+_SHAPES = 3
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a framework is drawn everywhere in the page: colour, and a shape for those who do not see it."""
+
+    colour: int
+    shape: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A comparison that was not refused, in words; `ratio` is the number itself, None where there is none."""
+
+    comparison: Comparison
+    text: str
+    ratio: float | None
+    compares: str
+
+
+@dataclass(frozen=True)
+class RefusedText:
+    """Refused comparisons of one pair, with their titles."""
+
+    refused: Refused
+    titles: str
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """The metrics that were refused."""
+        return self.refused.comparisons
+
+
+@dataclass(frozen=True)
+class WorkloadView:
+    """All that the page says of one workload."""
+
+    planned: PlannedWorkload
+    figure: Figure
+    outcomes: tuple[Outcome, ...]
+    refused: tuple[RefusedText, ...]
+    reached: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def render_html(table: Table) -> str:
+    """The whole page."""
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_harmless,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    css = (_FOLDER / "page.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return environment.get_template("page.html.j2").render(
+        run=table.run,
+        css=Markup(css),  # noqa: S704 - our own file
+        css_hash=f"sha256-{digest}",
+        first_line=first_line(table),
+        looks=_looks(table),
+        workloads=tuple(_view(table, planned) for planned in table.run.workloads if planned.cells),
+        details=cell_texts(table),
+        absent=notes.absent(table),
+        cautions=notes.cautions(table.run),
+        provenance=provenance(table),
+        margin=percent(table.run.margin),
+        constants=constants(table),
+        narrow=notes.how_to_narrow(table),
+    )
+
+
+def _harmless(value: object) -> object:
+    # For every expression of the template, so that none can be forgotten; escaping follows after.
+    return printable(value, _LIMIT) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _looks(table: Table) -> dict[str, Look]:
+    """Colours by the order of frameworks in the run: the same in every figure and table."""
+    keys = [contestant.service.key for contestant in table.run.contestants]
+    return {key: Look(index % _COLOURS, index // _COLOURS % _SHAPES) for index, key in enumerate(keys)}
+
+
+def _view(table: Table, planned: PlannedWorkload) -> WorkloadView:
+    mine = [one for one in table.comparisons if one.workload == planned.workload.name]
+    return WorkloadView(
+        planned=planned,
+        figure=figure(mine, table.run.margin),
+        outcomes=tuple(_outcome(table, planned, one) for one in mine if one.outcome != "refused"),
+        refused=tuple(RefusedText(one, _titles(planned, one.comparisons)) for one in refused_pairs(table, mine)),
+        reached=notes.reached_counts(table, planned) if mine else (),
+        rows=rows(table, planned),
+    )
+
+
+def _outcome(table: Table, planned: PlannedWorkload, one: Comparison) -> Outcome:
+    return Outcome(
+        comparison=one,
+        # The page shows the outcome as a tag of its own.
+        text=sentence(planned, one, table.run.margin).removeprefix(f"{one.outcome}: "),
+        ratio=one.ratio[0] if one.ratio else None,
+        compares=notes.compares(table, planned, one.contestant, one.baseline),
+    )
+
+
+def _titles(planned: PlannedWorkload, comparisons: Sequence[Comparison]) -> str:
+    return ", ".join(title(planned, one.metric) for one in comparisons)

@@ -1,0 +1,120 @@
+"""What a reader must know beside the outcomes: what a ratio compares, who is absent, what is not known, what to do."""
+
+import math
+
+from mlfleet.model import Identity
+from mlfleet.parity import reached
+from mlfleet.report.units import count, number, percent, plural
+from mlfleet.runfile import PlannedWorkload, RunFile
+from mlfleet.table import Comparison, Table
+
+# Nobody waits for more; what is restless must be found instead.
+_MOST_BLOCKS = 200
+
+
+def identity(table: Table, framework: str) -> Identity | None:
+    """What a service said of itself: when asked for the plan, else in its first trial that reached Describe."""
+    asked = table.run.contestant(framework).identity
+    records = (record for cell in table.cells if cell.framework == framework for record in cell.records)
+    return asked or next((record.identity for record in records if record.identity), None)
+
+
+def compares(table: Table, planned: PlannedWorkload, contestant: str, baseline: str) -> str:
+    """What differs between the two sides of a ratio: language, binding, kernels or version, in one short phrase."""
+    sides = [(name, identity(table, name)) for name in (contestant, baseline)]
+    facts = [(name, known.task(planned.workload.task)) for name, known in sides if known]
+    known = [(name, fact) for name, fact in facts if fact]
+    if len(known) < len(sides):
+        return "what this compares is not known: a service did not say what does its work"
+    own = [name for name, fact in known if fact.origin == "in_repo"]
+    written = f"; {' and '.join(own)}: algorithm written in this repository" if own else ""
+    first, second = (fact.kernels for _, fact in known)
+    languages = {table.run.contestant(name).service.language for name, _ in known}
+    if first != second:
+        also = " and languages" if len(languages) > 1 else ""
+        return f"compares kernels{also}: {first} against {second}{written}"
+    names = {known.framework for _, known in sides if known}
+    what = "versions" if len(names) == 1 else "bindings" if len(languages) > 1 else "frameworks"
+    return f"compares {what}: both run {first}{written}"
+
+
+def reached_counts(table: Table, planned: PlannedWorkload) -> tuple[str, ...]:
+    """Counts that stand beside a ratio because they may differ: "n_iter: linfa 11, sklearn 7"."""
+    records = {name: table.cell(planned.workload.name, name).records for name in planned.cells}
+    found = reached(planned.workload.task, records)
+    return tuple(
+        f"{key}: {', '.join(f'{name} {receipt_value(value)}' for name, value in by_framework.items())}"
+        for key, by_framework in found.items()
+        if by_framework
+    )
+
+
+def receipt_value(value: object) -> str:
+    """A value of a receipt as text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return number(value) if isinstance(value, int | float) else "none" if value is None else str(value)
+
+
+def absent(table: Table) -> tuple[str, ...]:
+    """Services that do not take part, or not everywhere; workloads without payload or baseline; each with why."""
+    said = []
+    compared = [planned for planned in table.run.workloads if not planned.control and not planned.unavailable]
+    for contestant in table.run.contestants:
+        key = contestant.service.key
+        if contestant.identity is None:
+            said.append(f"{key} takes no part: {contestant.reason or 'it gave no description'}")
+        elif not contestant.service.control and (lacking := [work for work in compared if key not in work.cells]):
+            names = ", ".join(work.workload.name for work in lacking)
+            said.append(f"{key} is unsupported in {names}: it does not offer the task")
+    for planned in table.run.workloads:
+        name = planned.workload.name
+        if planned.unavailable:
+            said.append(f"{name} was not measured: data_unavailable: {planned.unavailable}")
+        elif planned in compared and name not in table.run.baselines:
+            said.append(f"{name} has no comparison: its baseline takes no part")
+    return tuple(said)
+
+
+def cautions(run: RunFile) -> tuple[str, ...]:
+    """What these outcomes do not take into account."""
+    said = [
+        "Outcomes are not yet adjusted for multiplicity: of many comparisons, some may look different by chance.",
+        "No A/A resolution of this host is known: how small a difference it can show was not measured.",
+    ]
+    synthetic = [one.workload.name for one in run.workloads if one.dataset_label == "synthetic" and not one.control]
+    if synthetic:
+        said.append(f"Synthetic data in {', '.join(synthetic)}.")
+    return tuple(said)
+
+
+def how_to_narrow(table: Table) -> tuple[str, ...]:
+    """For intervals too wide to name a winner: about how many blocks would do."""
+    wide = [one for one in table.comparisons if one.outcome == "inconclusive" and one.estimate and not one.in_bytes]
+    few = [one for one in table.comparisons if "few_blocks" in one.reasons]
+    said = [
+        f"{one.workload}, {one.metric} of {one.contestant} against {one.baseline}: {_blocks(one, table.run.margin)}."
+        for one in wide
+    ]
+    if few:
+        said.append(f"{plural(len(few), 'comparison')} had too few blocks in which both sides were ok.")
+    if wide or few:
+        said.append(
+            "The width falls with the square root of the number of blocks: set `blocks` in the suite. A quiet host "
+            "helps as much."
+        )
+    if table.run.schedule == "short":
+        said.append(
+            "This run used the short schedule, one short turn a trial: the standard schedule narrows every interval."
+        )
+    return tuple(said)
+
+
+def _blocks(comparison: Comparison, margin: float) -> str:
+    # The half-width goes with 1 / sqrt(K); Student's factor falls with K too, so this errs on the safe side.
+    half = (comparison.estimate.high - comparison.estimate.low) / 2 if comparison.estimate else 0.0
+    blocks = math.ceil(comparison.blocks * max(1.0, (half / math.log1p(margin)) ** 2))
+    goal = f"for an interval within {percent(margin)} on either side"
+    if blocks > _MOST_BLOCKS:
+        return f"more than {count(_MOST_BLOCKS)} blocks {goal}, so quieten the host first"
+    return f"about {plural(blocks, 'block')} {goal}"

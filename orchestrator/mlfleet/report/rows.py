@@ -1,0 +1,178 @@
+"""A workload's cells as rows of text in the order of their rank: what the terminal and the page both print."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from mlfleet.model import Metric, Record
+from mlfleet.report.sentences import amount
+from mlfleet.report.units import count, duration, duration_span, number, size_span
+from mlfleet.runfile import PlannedWorkload
+from mlfleet.table import CellRow, Comparison, Table, value
+from mlfleet.verdict import Group, Verdict
+
+# The reading's name among the meters, which what reads records may not import: all that the memory limit counts.
+PEAK_CHARGED = "memory_peak_charged"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A value as text, with what qualifies it (its interval, or why there is none) and the value itself."""
+
+    text: str
+    note: str
+    exact: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell as it is printed. `rank` is None for cells that are not ranked, and `unranked` says why."""
+
+    cell: CellRow
+    rank: int | None
+    shared: bool
+    unranked: str
+    verdict: str
+    time: Figure
+    quality: Figure
+    anonymous: Figure
+    charged: Figure
+    cpu: Figure
+    cold: Figure
+
+
+def rows(table: Table, planned: PlannedWorkload) -> tuple[Row, ...]:
+    """The cells of a workload: ranked ones first, then the others in the order of the run."""
+    cells = {name: table.cell(planned.workload.name, name) for name in planned.cells}
+    ranks, reasons = _ranks(table, planned, cells)
+    shared = {rank for rank in ranks.values() if list(ranks.values()).count(rank) > 1}
+    order = sorted(cells, key=lambda name: ranks.get(name, len(cells) + 1))
+    return tuple(_row(cells[name], ranks.get(name), ranks.get(name) in shared, reasons.get(name, "")) for name in order)
+
+
+def peak_charged(record: Record) -> tuple[float | None, str]:
+    """The highest charged memory of a trial's turns in bytes, or None and the reason."""
+    if not record.turns:
+        return None, "not_measured"
+    found = []
+    for turn in record.turns:
+        reading = turn.readings.get(PEAK_CHARGED)
+        if reading is None or reading.value is None:
+            return None, reading.reason or "lost" if reading else "lost"
+        found.append(float(reading.value))
+    return max(found), ""
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """A verdict with its group, where the group is the message: "INVALID outside_tolerance"."""
+    if verdict.group in {Group.INVALID, Group.FAILED, Group.LOST}:
+        return f"{verdict.group.value.upper()} {verdict.value}"
+    return verdict.value
+
+
+def spread(values: Sequence[float]) -> str:
+    """One value if all print alike, else the range."""
+    low, high = number(min(values)), number(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def _ranks(
+    table: Table, planned: PlannedWorkload, cells: Mapping[str, CellRow]
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Rank = 1 + the number of cells known to be faster, so that what is not known to differ shares a rank."""
+    baseline = table.run.baselines.get(planned.workload.name)
+    times = {
+        one.contestant: one
+        for one in table.comparisons
+        if one.workload == planned.workload.name and one.metric == "time"
+    }
+    reasons = {name: _unranked(cell, baseline, times.get(name)) for name, cell in cells.items()}
+    fit = [name for name, reason in reasons.items() if not reason]
+    if len(fit) < 2:  # noqa: PLR2004 - a rank needs somebody to be ranked against
+        return {}, reasons | dict.fromkeys(fit, "nothing to rank it against")
+    ranks = {
+        name: 1 + sum(_faster(cells[other], cells[name], baseline, times) for other in fit if other != name)
+        for name in fit
+    }
+    return ranks, reasons
+
+
+def _unranked(cell: CellRow, baseline: str | None, time: Comparison | None) -> str:
+    if cell.verdict is not Verdict.OK:
+        return verdict_text(cell.verdict)
+    if cell.estimates.get("time") is None:
+        return cell.absent.get("time", "no interval")
+    if cell.framework == baseline:
+        return ""
+    if time is None:
+        return "not compared"
+    # An order is a ratio by another name: a pair without the one has not the other.
+    return f"REFUSED against {baseline}" if time.outcome == "refused" else ""
+
+
+def _faster(a: CellRow, b: CellRow, baseline: str | None, times: Mapping[str, Comparison]) -> bool:
+    if baseline in {a.framework, b.framework}:
+        compared = times[b.framework if a.framework == baseline else a.framework]
+        if compared.outcome != "different" or compared.ratio is None:
+            return False
+        return compared.ratio[0] > 1 if a.framework == baseline else compared.ratio[0] < 1
+    # Two contestants are compared with the baseline, not with each other: their own intervals must keep apart.
+    first, second = a.estimates["time"], b.estimates["time"]
+    return first is not None and second is not None and first.high < second.low
+
+
+def _row(cell: CellRow, rank: int | None, shared: bool, unranked: str) -> Row:
+    return Row(
+        cell=cell,
+        rank=rank,
+        shared=shared,
+        unranked=unranked,
+        verdict=verdict_text(cell.verdict),
+        time=_estimate(cell, "time"),
+        quality=_quality(cell),
+        anonymous=_estimate(cell, "memory"),
+        charged=_charged(cell),
+        cpu=_estimate(cell, "cpu"),
+        cold=_cold(cell),
+    )
+
+
+def _estimate(cell: CellRow, metric: Metric) -> Figure:
+    """The estimate with its interval; without one, the median of what was seen, said to be one."""
+    estimate = cell.estimates.get(metric)
+    if estimate is not None:
+        shown = (size_span if metric == "memory" else duration_span)(estimate.point, estimate.low, estimate.high)
+        return Figure(shown.value, shown.interval, estimate.point)
+    seen = [found for record in cell.records if (found := value(record, metric)[0]) is not None]
+    reason = cell.absent.get(metric, "")
+    if not seen:
+        return Figure("none", reason or "not_measured", None)
+    note = f"median of {count(len(seen))}, no interval"
+    return Figure(amount(metric, median(seen)), note, median(seen))
+
+
+def _charged(cell: CellRow) -> Figure:
+    found = [peak_charged(record) for record in cell.records if record.turns]
+    known = [number for number, _ in found if number is not None]
+    if not known:
+        return Figure("none", next((reason for _, reason in found if reason), "not_measured"), None)
+    return Figure(amount("memory", median(known)), f"median of {count(len(known))}", median(known))
+
+
+def _quality(cell: CellRow) -> Figure:
+    judged = [record.quality for record in cell.records if record.quality]
+    if not judged:
+        return Figure("none", "not scored", None)
+    decides = judged[0].decides
+    values = [found for quality in judged if (found := quality.metrics.get(decides)) is not None]
+    if not values:
+        return Figure("undefined", decides, None)
+    return Figure(spread(values), decides, median(values))
+
+
+def _cold(cell: CellRow) -> Figure:
+    found = [record.cold.ns_per_iteration for record in cell.records if record.cold]
+    if not found:
+        return Figure("none", "not_measured", None)
+    # One value per process: too few for an interval, so the median and the worst are shown.
+    return Figure(duration(median(found)), f"max {duration(max(found))}", median(found))

@@ -1,0 +1,165 @@
+"""Comparisons in words: one sentence each, and every reason of those that have no ratio."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp
+
+from mlfleet.model import Metric
+from mlfleet.report.units import Span, duration, percent, plural, ratio_span, size, size_span
+from mlfleet.runfile import PlannedWorkload
+from mlfleet.stats import MIN_BLOCKS, Estimate
+from mlfleet.table import Comparison, Table
+from mlfleet.verdict import Group
+
+_VERB: dict[Metric, str] = {"time": "takes", "cpu": "takes", "memory": "uses"}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One gate that refused: what was found against what was awaited, and in which trials or blocks."""
+
+    gate: str
+    detail: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """All that a pair fails. Metrics that fail alike stand together: a gate fails the pair, not the metric."""
+
+    comparisons: tuple[Comparison, ...]
+    reasons: tuple[Reason, ...]
+    passed: tuple[str, ...]
+    # Both sides as values, never as a quotient.
+    values: tuple[str, ...]
+
+
+def first_line(table: Table) -> str:
+    """How many ratios were refused: the first thing a reader sees."""
+    refused = sum(comparison.outcome == "refused" for comparison in table.comparisons)
+    return f"{refused} of {plural(len(table.comparisons), 'ratio')} refused"
+
+
+def noun(planned: PlannedWorkload, metric: Metric) -> tuple[str, str]:
+    """What is compared, and what follows the baseline's name: ("time", " to the same objective")."""
+    head, space, rest = planned.title_time.partition(" ")
+    if metric == "memory":
+        return "peak anonymous memory", ""
+    return (head if metric == "time" else f"CPU {head}"), space + rest
+
+
+def title(planned: PlannedWorkload, metric: Metric) -> str:
+    """What is compared, as a heading: "time to the same objective"."""
+    return "".join(noun(planned, metric))
+
+
+def amount(metric: Metric, value: float) -> str:
+    """A value of a metric with its unit."""
+    return size(value) if metric == "memory" else duration(value)
+
+
+def span(comparison: Comparison) -> Span | None:
+    """The interval of a comparison as text, in bytes or as a ratio; None where nothing was estimated."""
+    if comparison.estimate is None:
+        return None
+    low, point, high = edges(comparison, comparison.estimate)
+    return size_span(point, low, high) if comparison.in_bytes else ratio_span(point, low, high)
+
+
+def edges(comparison: Comparison, estimate: Estimate) -> tuple[float, float, float]:
+    """Low, point and high of an estimate: bytes where `in_bytes`, else ratios."""
+    logs = estimate.low, estimate.point, estimate.high
+    if comparison.in_bytes:
+        return logs
+    low, point, high = (exp(value) for value in logs)
+    return low, point, high
+
+
+def sentence(planned: PlannedWorkload, comparison: Comparison, margin: float) -> str:
+    """The outcome of a comparison that was not refused, in one sentence."""
+    if comparison.estimate is None or (shown := span(comparison)) is None:
+        return _without_interval(comparison)
+    basis = f"{percent(comparison.estimate.level)} interval"
+    blocks = plural(comparison.estimate.blocks, "block")
+    what, rest = noun(planned, comparison.metric)
+    if comparison.outcome == "inconclusive":
+        return (
+            f"inconclusive: {basis} {shown.interval} for the {what} of {comparison.contestant} against "
+            f"{comparison.baseline}{rest} is too wide to name a winner ({blocks}); run more blocks"
+        )
+    if comparison.outcome == "equivalent":
+        return (
+            f"no difference above {percent(margin)} between the {what} of {comparison.contestant} and of "
+            f"{comparison.baseline}{rest} ({basis} {shown.interval}, {blocks})"
+        )
+    if comparison.in_bytes:
+        return _in_bytes(comparison, comparison.estimate, what)
+    return (
+        f"{comparison.contestant} {_VERB[comparison.metric]} {shown.point}x the {what} of {comparison.baseline}{rest} "
+        f"({basis} {shown.interval}, {blocks})"
+    )
+
+
+def refused_pairs(table: Table, comparisons: Sequence[Comparison]) -> tuple[Refused, ...]:
+    """The refused comparisons of a workload, those of one pair that fail alike together."""
+    groups: dict[tuple[str, tuple[Reason, ...]], list[Comparison]] = {}
+    for comparison in comparisons:
+        if comparison.outcome == "refused":
+            groups.setdefault((comparison.contestant, _reasons(table, comparison)), []).append(comparison)
+    return tuple(
+        Refused(tuple(same), reasons, same[0].passed, tuple(text for one in same if (text := _values(one))))
+        for (_, reasons), same in groups.items()
+    )
+
+
+def _reasons(table: Table, comparison: Comparison) -> tuple[Reason, ...]:
+    if comparison.refusals:
+        invalid = {
+            cell.framework: f"INVALID {cell.verdict.value}, "
+            for framework in (comparison.baseline, comparison.contestant)
+            if (cell := table.cell(comparison.workload, framework)).verdict.group is Group.INVALID
+        }
+        return tuple(
+            Reason(refusal.gate, refusal.detail or refusal.code, _where(refusal.where, invalid))
+            for refusal in comparison.refusals
+        )
+    sides = [table.cell(comparison.workload, name) for name in (comparison.baseline, comparison.contestant)]
+    unread = [(cell.framework, why) for cell in sides if (why := cell.absent.get(comparison.metric))]
+    return tuple(
+        Reason("meter", f"{comparison.metric} was not read: {why}, a value awaited", framework)
+        for framework, why in unread
+        if why in comparison.reasons
+    )
+
+
+def _where(where: str, invalid: dict[str, str]) -> str:
+    framework, colon, trials = where.partition(": ")
+    return f"{framework}: {invalid.get(framework, '')}{trials}" if colon else where
+
+
+def _without_interval(comparison: Comparison) -> str:
+    values = _values(comparison)
+    medians = f"; medians {values}" if values else ""
+    if "few_blocks" in comparison.reasons:
+        return f"inconclusive: {plural(comparison.blocks, 'block')}, {MIN_BLOCKS} needed{medians}"
+    return f"inconclusive: {', '.join(comparison.reasons)}{medians}"
+
+
+def _values(comparison: Comparison) -> str:
+    baseline, contestant = comparison.values
+    if baseline is None or contestant is None:
+        return ""
+    return (
+        f"{comparison.metric}: {comparison.contestant} {amount(comparison.metric, contestant)}, "
+        f"{comparison.baseline} {amount(comparison.metric, baseline)}"
+    )
+
+
+def _in_bytes(comparison: Comparison, estimate: Estimate, what: str) -> str:
+    less = estimate.point < 0
+    ends = (-estimate.high, -estimate.low) if less else (estimate.low, estimate.high)
+    shown = size_span(abs(estimate.point), *ends)
+    return (
+        f"{comparison.contestant} uses {shown.value} {'less' if less else 'more'} {what} than {comparison.baseline} "
+        f"({percent(estimate.level)} interval {shown.interval}, {plural(estimate.blocks, 'block')})"
+    )
