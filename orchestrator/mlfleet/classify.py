@@ -71,7 +71,9 @@ def check_payload(prepared: Prepared, payload_sha256: str, tensors_sha256: str) 
         ("decoded tensors", prepared.tensors_sha256, tensors_sha256),
     )
     return [
-        Finding("payload", Verdict.WRONG_PAYLOAD.value, f"{what} answered as {found[:12] or 'nothing'}, sent {sent[:12]}")
+        Finding(
+            "payload", Verdict.WRONG_PAYLOAD.value, f"{what} answered as {found[:12] or 'nothing'}, sent {sent[:12]}"
+        )
         for what, found, sent in pairs
         if found != sent
     ]

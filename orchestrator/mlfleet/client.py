@@ -2,11 +2,12 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -18,9 +19,20 @@ from mlfleet.model import Identity, Param, Prepared, Sample, TaskFact, ThreadPoo
 PROTOCOL = 1
 MESSAGE_BYTES = 8 << 20
 CHUNK_BYTES = 1 << 20
+# How late a signal may cancel a call under way; waking five times a second costs a measured neighbour nothing.
+STOP_CHECK_S = 0.2
+T = TypeVar("T")
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["Benchmark"].full_name
 _ORIGINS = {pb.ORIGIN_STOCK: "stock", pb.ORIGIN_IN_REPO: "in_repo"}
 _TRANSPORTS = {"mapped": pb.TRANSPORT_MAPPED, "streamed": pb.TRANSPORT_STREAMED}
+
+
+class Stopped(Protocol):
+    """Whether the run was told to stop."""
+
+    @property
+    def requested(self) -> bool:
+        """A signal came."""
 
 
 class CallFailed(Exception):  # noqa: N818 - what a service answered, judged by classify
@@ -49,35 +61,30 @@ class Measured:
 
 
 class Client:
-    """One service's calls. Every one has a total deadline in seconds."""
+    """One service's calls. Every one has a total deadline in seconds, and ends early when the run is stopped."""
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, stop: Stopped) -> None:
         self._channel = channel
         self._stub = pb_grpc.BenchmarkStub(channel)  # type: ignore[no-untyped-call]
+        self._stop = stop
+        self._waiter = ThreadPoolExecutor(max_workers=1)
 
     def await_serving(self, timeout_s: float) -> int:
         """Wait on one health stream, no polling; gives the stamp at which SERVING was seen."""
         request = health_pb2.HealthCheckRequest(service=SERVICE_NAME)
         watch = health_pb2_grpc.HealthStub(self._channel).Watch(request, timeout=timeout_s, wait_for_ready=True)
-        last = "no answer"
         try:
-            for answer in watch:
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return time.monotonic_ns()
-                last = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
-        except grpc.RpcError as error:
-            last = f"{last}, then {error.code().name}: {error.details()}"
+            return self._wait(watch, _first_serving)
         finally:
             watch.cancel()
-        raise NotServing(last)
 
     def describe(self, timeout_s: float) -> Identity:
         """Identity and tasks."""
         with _calling("Describe"):
-            answer = self._stub.Describe(pb.DescribeRequest(), timeout=timeout_s)
+            answer = self._wait(self._stub.Describe.future(pb.DescribeRequest(), timeout=timeout_s), _result)
         return _identity(answer)
 
-    def prepare(  # noqa: PLR0913 - the fields of Setup
+    def prepare(
         self,
         task: str,
         params: Mapping[str, Param],
@@ -100,7 +107,7 @@ class Client:
             transport=_TRANSPORTS[transport],
         )
         with _calling("Prepare"):
-            answer = self._stub.Prepare(_parts(setup, payload), timeout=timeout_s)
+            answer = self._wait(self._stub.Prepare.future(_parts(setup, payload), timeout=timeout_s), _result)
         return Prepared(
             answer.payload_sha256, answer.tensors_sha256, answer.received_ns, answer.verified_ns, answer.ready_ns
         )
@@ -110,8 +117,8 @@ class Client:
         request = pb.MeasureRequest(iterations=schedule)
         sent = time.monotonic_ns()
         with _calling("Measure"):
-            answer = self._stub.Measure(request, timeout=timeout_s)
-        received = time.monotonic_ns()
+            call = self._stub.Measure.future(request, timeout=timeout_s)
+            answer, received = self._wait(call, _result_and_stamp)
         samples = tuple(Sample(sample.iterations, sample.start_ns, sample.end_ns) for sample in answer.samples)
         if [sample.iterations for sample in samples] != list(schedule):
             message = f"Measure answered {len(samples)} samples that are not the schedule's {len(schedule)}"
@@ -120,25 +127,29 @@ class Client:
 
     def collect(self, limit_bytes: int, timeout_s: float) -> bytes:
         """Outputs of the last iteration; Malformed unless the closing message agrees with the bytes."""
-        data = bytearray()
-        closing = None
         with _calling("Collect"):
-            for part in self._stub.Collect(pb.CollectRequest(), timeout=timeout_s):
-                data += part.chunk
-                if len(data) > limit_bytes:
-                    message = f"Collect sent more than {limit_bytes} bytes"
-                    raise Malformed(message)
-                closing = part.closing if part.HasField("closing") else closing
+            call = self._stub.Collect(pb.CollectRequest(), timeout=timeout_s)
+            data, closing = self._wait(call, lambda parts: _drain(parts, limit_bytes))
         found = hashlib.sha256(data).hexdigest()
         if closing is None or (closing.bytes, closing.sha256) != (len(data), found):
             awaited = "none" if closing is None else f"{closing.bytes} bytes, SHA-256 {closing.sha256[:12]}"
             message = f"Collect sent {len(data)} bytes, SHA-256 {found[:12]}; its closing message says {awaited}"
             raise Malformed(message)
-        return bytes(data)
+        return data
+
+    def _wait(self, call: Any, consume: Callable[[Any], T]) -> T:  # noqa: ANN401 - grpc's calls have no common type
+        """Read the call on a thread of its own, so that this one can cancel it when a signal came."""
+        reading = self._waiter.submit(consume, call)
+        while True:
+            try:
+                return reading.result(timeout=STOP_CHECK_S)
+            except TimeoutError:
+                if self._stop.requested:
+                    call.cancel()
 
 
 @contextmanager
-def connect(socket: Path) -> Iterator[Client]:
+def connect(socket: Path, stop: Stopped) -> Iterator[Client]:
     """A client over the unix socket. Tonic refuses grpcio's default authority there, hence the option."""
     options: list[tuple[str, Any]] = [
         ("grpc.default_authority", "localhost"),
@@ -150,7 +161,7 @@ def connect(socket: Path) -> Iterator[Client]:
         ("grpc.use_local_subchannel_pool", 1),
     ]
     with grpc.insecure_channel(f"unix:{socket}", options=options) as channel:
-        yield Client(channel)
+        yield Client(channel, stop)
 
 
 @contextmanager
@@ -165,6 +176,38 @@ def _raise(call: str, error: Any) -> NoReturn:  # noqa: ANN401 - grpc types its 
     trailing = {item.key: item.value for item in error.trailing_metadata() or ()}
     reason = trailing.get("mlfleet-reason", "")
     raise CallFailed(call, error.code().name, str(reason), error.details() or "") from error
+
+
+def _first_serving(watch: Any) -> int:  # noqa: ANN401
+    last = "no answer"
+    try:
+        for answer in watch:
+            if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                return time.monotonic_ns()
+            last = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+    except grpc.RpcError as error:
+        last = f"{last}, then {error.code().name}: {error.details()}"
+    raise NotServing(last)
+
+
+def _result(call: Any) -> Any:  # noqa: ANN401
+    return call.result()
+
+
+def _result_and_stamp(call: Any) -> tuple[Any, int]:  # noqa: ANN401
+    return call.result(), time.monotonic_ns()
+
+
+def _drain(parts: Any, limit_bytes: int) -> tuple[bytes, pb.Closing | None]:  # noqa: ANN401
+    data, closing = bytearray(), None
+    for part in parts:
+        data += part.chunk
+        if len(data) > limit_bytes:
+            parts.cancel()
+            message = f"Collect sent more than {limit_bytes} bytes"
+            raise Malformed(message)
+        closing = part.closing if part.HasField("closing") else closing
+    return bytes(data), closing
 
 
 def _parts(setup: pb.Setup, payload: Path) -> Iterator[pb.PrepareRequest]:

@@ -1,10 +1,7 @@
 """Typed errors: each knows its exit code and reads as one line for a stranger."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class MlfleetError(Exception):

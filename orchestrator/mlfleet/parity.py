@@ -1,4 +1,4 @@
-"""Equal payload, equal work, equal quality: what must hold for a pair before there is a ratio. All failures are kept."""
+"""Equal payload, work and quality: what must hold for a pair before there is a ratio. All failures are kept."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def _own(records: Sequence[Record]) -> list[Refusal]:
 
 
 def _findings(record: Record) -> Sequence[Finding]:
-    """One finding per gate and code of a trial, several details joined; a verdict without findings speaks for itself."""
+    """One finding per gate and code, several details joined; a verdict without findings speaks for itself."""
     if record.verdict is Verdict.OK:
         return ()
     if not record.findings:
@@ -70,7 +70,9 @@ def _between(task: str, baseline: Sequence[Record], contestant: Sequence[Record]
     ]
     found = []
     for key in equal:
-        differing = [(a.receipt.get(key), b.receipt.get(key)) for a, b in pairs if a.receipt.get(key) != b.receipt.get(key)]
+        differing = [
+            (a.receipt.get(key), b.receipt.get(key)) for a, b in pairs if a.receipt.get(key) != b.receipt.get(key)
+        ]
         if differing:
             first, second = differing[0]
             text = f"receipt {key} is {second}, {pairs[0][0].trial.framework} has {first}"

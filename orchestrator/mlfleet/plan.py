@@ -42,10 +42,10 @@ def plan_blocks(cells: Mapping[str, Sequence[str]], blocks: int, turns: int, see
 
 
 def williams(size: int) -> list[tuple[int, ...]]:
-    """A Williams square: each number equally often in each position, and after each other number.
+    """A Williams square: each number equally often in each position, and after each other one.
 
-    Williams, E. J. (1949): Experimental designs balanced for the estimation of residual effects of treatments. First row
-    0, 1, F-1, 2, F-2, ...; row r adds r modulo F; for odd F the reversed rows follow.
+    Williams, E. J. (1949): Experimental designs balanced for the estimation of residual effects of treatments. First
+    row 0, 1, F-1, 2, F-2, ...; row r adds r modulo F; for odd F the reversed rows follow.
     """
     first = [0]
     low, high = 1, size - 1

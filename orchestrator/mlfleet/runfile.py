@@ -1,9 +1,12 @@
 """run.json: all that was decided before the first trial. With the ledger it is the whole of a run."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 
+from mlfleet.codec import decode
+from mlfleet.errors import StorageError
 from mlfleet.model import STRICT, Environment, Identity, Metric, Param, Service, Setting, Workload
 from mlfleet.plan import Block
 
@@ -42,6 +45,8 @@ class PlannedWorkload:
     unit: str
     unit_key: str
     control: bool
+    # Why there is no payload: the dataset's state. Empty where there is one.
+    unavailable: str
     # Cell id by framework: the services that have the task.
     cells: Mapping[str, str]
 
@@ -78,3 +83,12 @@ class RunFile:
     def contestant(self, key: str) -> Contestant:
         """The contestant of that key."""
         return next(contestant for contestant in self.contestants if contestant.service.key == key)
+
+
+def read_run(folder: Path) -> RunFile:
+    """run.json of a run folder. Raises StorageError."""
+    path = folder / "run.json"
+    try:
+        return decode(RunFile, path.read_bytes())
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}; awaited the folder of a run") from error

@@ -89,7 +89,7 @@ def warm_up(measure: Measure, calibration: Calibration, rules: Rules) -> tuple[t
 def steady(samples: Sequence[Sample]) -> bool | None:
     """Whether the last samples have no trend that matters; None when there are fewer than 5.
 
-    The least-squares slope of ln(sample) has a 95 % interval that covers 0, or amounts to less than 1 % over the window.
+    The least-squares slope of ln(sample) has a 95 % interval that covers 0, or is less than 1 % over the window.
     """
     is_long = bool(samples) and samples[-1].end_ns - samples[-1].start_ns > STEADY_LONG_NS
     window = samples[-(STEADY_WINDOW_LONG if is_long else STEADY_WINDOW) :]

@@ -79,7 +79,8 @@ class Table:
 
 def fold(run: RunFile, records: Sequence[Record]) -> Table:
     """All cells in the order of the plan, and every comparison against the workload's baseline."""
-    cells, comparisons = [], []
+    cells: list[CellRow] = []
+    comparisons: list[Comparison] = []
     for planned in run.workloads:
         mine = {fw: _counted(records, planned.workload.name, fw) for fw in planned.cells}
         rows = {fw: _cell(run, planned, fw, found) for fw, found in mine.items()}

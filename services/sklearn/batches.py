@@ -10,7 +10,7 @@ R = TypeVar("R")
 
 
 class Batches(Generic[R]):
-    """Rotates through the whole batches of `x_test`; `first` is the result of the last iteration that answered batch 0."""
+    """Rotates through the whole batches of `x_test`; `first` is what the last iteration on batch 0 gave."""
 
     def __init__(self, x_test: F64Matrix, columns: int, batch: int, predict: Callable[[F64Matrix], R]) -> None:
         rows = len(x_test)

@@ -3,13 +3,12 @@
 import numpy as np
 import scipy
 import sklearn
+from batches import Batches
 from mlfleet_sdk import F64Matrix, F64Vector, I64Vector, Job, Service, require
 from sklearn.cluster import KMeans
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import SVC
-
-from batches import Batches
 
 service = Service("scikit-learn", sklearn.__version__, facts={"scipy": scipy.__version__})
 
@@ -66,7 +65,7 @@ def ridge_predict(
 
 
 @service.task("knn_classify.predict", origin="in_repo", kernels="cython+openblas")
-def knn_classify_predict(  # noqa: PLR0913 - the task's own inputs and parameters
+def knn_classify_predict(
     x_train: F64Matrix, y_train: I64Vector, x_test: F64Matrix, *, k: int, index: str, batch: int
 ) -> Job[tuple[I64Vector, I64Vector]]:
     """Stock brute-force neighbours and a uniform vote written here, since `predict` does not give the neighbours."""
@@ -97,7 +96,7 @@ def knn_classify_predict(  # noqa: PLR0913 - the task's own inputs and parameter
 
 
 @service.task("svc_ovo.fit", origin="stock", kernels="libsvm")
-def svc_ovo_fit(  # noqa: PLR0913 - the task's own inputs and parameters
+def svc_ovo_fit(
     x_train: F64Matrix, y_train: I64Vector, x_test: F64Matrix, *, c: float, kernel: str, gamma: float, tol: float
 ) -> Job[SVC]:
     """One-vs-one machines; shrinking is off, as on the other side."""

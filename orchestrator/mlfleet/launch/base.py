@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mlfleet.model import Environment, Runtime, Service
+from mlfleet.model import Environment, Service
 from mlfleet.verdict import Verdict
 
 
@@ -66,8 +66,6 @@ class Running(Protocol):
 
 class Launcher(Protocol):
     """A runtime."""
-
-    name: Runtime
 
     def launch(self, spec: LaunchSpec) -> AbstractContextManager[Running]:
         """Start a fresh service. Leaving the context removes all of it.

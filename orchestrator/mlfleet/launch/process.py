@@ -8,10 +8,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from mlfleet.launch.base import Exit, LaunchFailed, LaunchSpec
 from mlfleet.launch.sockets import NAME
@@ -84,8 +83,6 @@ class Process:
 class ProcessLauncher:
     """Local processes; `command` gives a service's command line, or None where it is not built."""
 
-    name: Literal["process"] = "process"
-
     def __init__(self, command: Callable[[Service], Sequence[str] | None]) -> None:
         self._command = command
 
@@ -126,10 +123,8 @@ class ProcessLauncher:
 
 def kill(popen: subprocess.Popen[bytes]) -> None:
     """End the whole group, stopped or not, and reap its leader."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(popen.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # All of it is gone already.
     popen.wait()
 
 

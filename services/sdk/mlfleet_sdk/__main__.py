@@ -65,7 +65,7 @@ def bind(socket: Path, servicer: Servicer) -> tuple[grpc.Server, health.HealthSe
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
     for name in ("", NAME):
         status.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
-    pb_grpc.add_BenchmarkServicer_to_server(servicer, server)
+    pb_grpc.add_BenchmarkServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     add_reflection((NAME, health.SERVICE_NAME), server)
     socket.unlink(missing_ok=True)
     server.add_insecure_port(f"unix:{socket}")

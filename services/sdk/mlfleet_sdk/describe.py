@@ -35,9 +35,10 @@ def describe(service: Service, threads: int) -> pb.DescribeResponse:
 
 
 def _facts(service: Service) -> dict[str, str]:
-    return {"python": f"{platform.python_implementation()} {platform.python_version()}", "numpy": np.__version__} | dict(
-        service.facts
-    )
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "numpy": np.__version__,
+    } | dict(service.facts)
 
 
 def _pools(service: Service, threads: int) -> list[pb.ThreadPool]:

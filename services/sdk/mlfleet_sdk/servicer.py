@@ -31,7 +31,7 @@ class Settings:
 
 
 class Servicer(pb_grpc.BenchmarkServicer):
-    """State of one service: the job prepared last and the result of its last iteration, both owned by the main thread."""
+    """State of one service: the job prepared last and its last result, both owned by the main thread."""
 
     def __init__(self, service: Future[Service], worker: MainThread, settings: Settings) -> None:
         """`service` is done once the framework is imported; a call that comes before waits for it."""

@@ -1,0 +1,46 @@
+# Two commands matter: `make bench` and `make test`. Each sets up what it needs.
+SHELL := /bin/bash
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+MLFLEET := .venv/bin/mlfleet
+# Whatever compose.yaml says is a service.
+SERVICES = $(shell sed -n 's/^  \([a-z0-9-]*\):$$/\1/p' compose.yaml)
+
+.PHONY: help bench test lint build data doctor clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+bench: .venv/ready ## Set up, measure the suite smoke and report (docker where an engine answers, else local processes)
+	@echo "mlfleet: from nothing about 12 minutes and 6 GB of disk on 2 cores; with everything built about 4 minutes"
+	-@$(MLFLEET) data >/dev/null
+	@$(MLFLEET) build
+	@$(MLFLEET) run smoke
+
+test: .venv/ready ## Set up and run every test (fleet tests need a docker engine)
+	@bash tests/run.sh
+
+lint: .venv/ready ## Linters, types, import rules, contract
+	@bash tests/run.sh lint
+
+build: .venv/ready ## Build every service that is not current
+	@$(MLFLEET) build
+
+data: .venv/ready ## Fetch the data sets that are missing, and list all
+	@$(MLFLEET) data
+
+doctor: .venv/ready ## Check this host
+	@$(MLFLEET) doctor
+
+clean: .venv/ready ## Remove images, local builds, fetched data, and the environment
+	@$(MLFLEET) clean --data
+	rm -rf .venv
+
+.venv/ready: pyproject.toml uv.lock proto/python/pyproject.toml services/sdk/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mlfleet needs Python 3.11 or newer; found: $$($(PYTHON) --version); try: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 3; }
+	@echo "mlfleet: making .venv (about 30 s and 700 MB)"
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv || { echo "mlfleet: python3 -m venv failed; on Debian: apt-get install python3-venv" >&2; exit 3; }
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@.venv/bin/uv sync --quiet --locked
+	@touch $@

@@ -1,0 +1,225 @@
+"""From what the user asked for to run.json: services, payloads, cells and the order of blocks."""
+
+import hashlib
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from mlfleet import __version__, datasets, errors, host, payload, schedule, stats, table, tasks
+from mlfleet.bench import Bench
+from mlfleet.build import Builder
+from mlfleet.catalogue import Suite
+from mlfleet.codec import canonical
+from mlfleet.datasets import DataUnavailable
+from mlfleet.identify import identify
+from mlfleet.model import SCHEMA, Environment, Identity, Runtime, Service, Setting, Workload
+from mlfleet.plan import plan_blocks
+from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
+from mlfleet.tasks.control import WORKLOAD as CONTROL
+
+PROTO = Path("proto/mlfleet/v1/benchmark.proto")
+SETTINGS: Mapping[str, Setting] = {"1": "1 thread", "all": "all cores"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `mlfleet run` was asked for, names checked."""
+
+    run: str
+    suite: Suite
+    services: tuple[Service, ...]
+    workloads: tuple[Workload, ...]
+    baseline: str | None
+    blocks: int
+    seed: int
+    # Services that the user named: it is an error if one of them is not built.
+    named: frozenset[str]
+
+
+def choose_services(services: Sequence[Service], globs: Sequence[str]) -> tuple[Service, ...]:
+    """The services that the globs name, and every control; all of them where there is no glob. Raises UsageError."""
+    contestants = [service for service in services if not service.control]
+    for glob in globs:
+        if not any(fnmatchcase(service.key, glob) for service in contestants):
+            raise errors.unknown("framework", glob, [service.key for service in contestants])
+    return tuple(s for s in services if s.control or not globs or any(fnmatchcase(s.key, glob) for glob in globs))
+
+
+def choose_workloads(suite: Suite, globs: Sequence[str]) -> tuple[Workload, ...]:
+    """The suite's workloads that the globs name, and the control. Raises UsageError."""
+    for glob in globs:
+        if not any(fnmatchcase(workload.name, glob) for workload in suite.workloads):
+            raise errors.unknown("workload", glob, [workload.name for workload in suite.workloads])
+    chosen = [w for w in suite.workloads if not globs or any(fnmatchcase(w.name, glob) for glob in globs)]
+    return (*chosen, CONTROL)
+
+
+def environment_of(suite: Suite, runtime: Runtime) -> tuple[Setting, Environment]:
+    """The one setting of the run, as the launcher will set it."""
+    if len(suite.threads) != 1:
+        raise errors.UsageError(
+            f"suite {suite.name}: one thread setting a run is supported, found {list(suite.threads)}"
+        )
+    cpus = host.cpu_sets(suite.threads[0])
+    environment = Environment("cpu", cpus, len(cpus), suite.memory_bytes, runtime, "mapped")
+    return SETTINGS[suite.threads[0]], environment
+
+
+def contestants(request: Request, builder: Builder, environment: Environment, bench: Bench) -> tuple[Contestant, ...]:
+    """Every service pinned to its build and asked for its description.
+
+    Raises HostError for a build older than its source, and for a named service that is not built.
+    """
+    states = {service: builder.state(service) for service in request.services}
+    for service, state in states.items():
+        absent = state.state in {"missing", "not_built"}
+        if state.state == "stale" or (absent and service.key in request.named):
+            raise errors.HostError(f"service {service.key}: {state.reason}")
+    found = []
+    for service, state in states.items():
+        if state.state in {"missing", "not_built"}:
+            found.append(Contestant(service, None, None, f"not_built: {state.reason}", None))
+            continue
+        bench.progress(service.key, "describe")
+        answer = identify(service, state.image_id, environment, bench)
+        identity = answer if isinstance(answer, Identity) else None
+        reason = answer if isinstance(answer, str) else ""
+        found.append(Contestant(service, state.image_id, state.size_bytes, reason, identity))
+    return tuple(found)
+
+
+def planned_workload(
+    workload: Workload, taking_part: Sequence[Contestant], environment: Environment, seed: int
+) -> PlannedWorkload:
+    """Dataset, payload and cells of one workload; a dataset that is not here leaves it without cells."""
+    task = tasks.get(workload.task)
+    is_control = workload.name == CONTROL.name
+    entry = datasets.entry(workload.dataset)
+    try:
+        dataset = datasets.load(workload.dataset)
+    except DataUnavailable as error:
+        return PlannedWorkload(
+            workload, {}, entry.version, entry.licence, entry.label, "", "", 0, "", "", task.title_time, task.unit,
+            task.unit_key, is_control, str(error), {},
+        )  # fmt: skip
+    case = task.case(dataset, workload.params, seed)
+    stored = payload.store(case.inputs)
+    able = [
+        contestant
+        for contestant in taking_part
+        if contestant.identity is not None
+        and contestant.service.control == is_control
+        and contestant.identity.task(workload.task) is not None
+    ]
+    return PlannedWorkload(
+        workload=workload,
+        params=case.params,
+        dataset_version=dataset.version,
+        dataset_licence=dataset.licence,
+        dataset_label=dataset.label,
+        dataset_sha256=dataset.decoded_sha256,
+        payload_sha256=stored.sha256,
+        payload_bytes=stored.size_bytes,
+        tensors_sha256=stored.tensors_sha256,
+        parity=case.parity,
+        title_time=task.title_time,
+        unit=task.unit,
+        unit_key=task.unit_key,
+        control=is_control,
+        unavailable="",
+        cells={
+            contestant.service.key: cell_id(workload, stored.sha256, contestant, environment, seed)
+            for contestant in able
+        },
+    )
+
+
+def cell_id(workload: Workload, sha256: str, contestant: Contestant, environment: Environment, seed: int) -> str:
+    """The content address of a cell: whatever would make its figures another cell's is in it."""
+    identity = contestant.identity
+    facts = {
+        "schema": SCHEMA,
+        "task": workload.task,
+        "params": dict(workload.params),
+        "payload": sha256,
+        "framework": contestant.service.key,
+        "version": identity.version if identity else None,
+        "image": contestant.image_id,
+        "environment": asdict(environment) | {"cpus": list(environment.cpus)},
+        "seed": seed,
+    }
+    return hashlib.sha256(canonical(facts)).hexdigest()
+
+
+def make_run(
+    request: Request, builder: Builder, runtime: Runtime, engine: str | None, bench: Bench, root: Path
+) -> RunFile:
+    """Everything that is decided before the first trial. `engine`: version of the docker engine, if it is used."""
+    setting, environment = environment_of(request.suite, runtime)
+    facts = host.facts()
+    taking_part = contestants(request, builder, environment, bench)
+    workloads = tuple(planned_workload(w, taking_part, environment, request.seed) for w in request.workloads)
+    cells = {planned.workload.name: list(planned.cells) for planned in workloads}
+    rules = schedule.RULES[request.suite.schedule]
+    return RunFile(
+        schema_version=SCHEMA,
+        run=request.run,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        mlfleet_version=__version__,
+        suite=request.suite.name,
+        schedule=request.suite.schedule,
+        seed=request.seed,
+        blocks=request.blocks,
+        margin=request.suite.margin,
+        metrics=request.suite.metrics,
+        baselines=_baselines(workloads, request.baseline),
+        setting=setting,
+        environment=environment,
+        contestants=taking_part,
+        workloads=workloads,
+        plan=plan_blocks(cells, request.blocks, rules.turns, request.seed),
+        host=facts,
+        host_fingerprint=host.fingerprint(facts, {"docker_engine": engine}),
+        proto_sha256=hashlib.sha256((root / PROTO).read_bytes()).hexdigest(),
+        commit=_commit(root),
+        constants={
+            f"{module.__name__.rpartition('.')[2]}.{name}": value
+            for module in (schedule, stats, table)
+            for name, value in vars(module).items()
+            if name.isupper() and isinstance(value, int | float)
+        },
+    )
+
+
+def run_id(suite: str, seed: int) -> str:
+    """Sorts by time; the last part keeps two runs of one second apart."""
+    now = datetime.now(UTC)
+    tail = hashlib.sha256(f"{now.isoformat()} {seed}".encode()).hexdigest()[:4]
+    return f"{now:%Y%m%d-%H%M%S}-{suite}-{tail}"
+
+
+def run8(run: str) -> str:
+    """Eight digits that stand for the run in names of containers and folders."""
+    return hashlib.sha256(run.encode()).hexdigest()[:8]
+
+
+def _baselines(workloads: Sequence[PlannedWorkload], chosen: str | None) -> dict[str, str]:
+    """By workload: the one asked for, else the first service in compose.yaml that takes part."""
+    found = {}
+    for planned in workloads:
+        if chosen in planned.cells or (planned.cells and chosen is None):
+            found[planned.workload.name] = chosen or next(iter(planned.cells))
+    return found
+
+
+def _commit(root: Path) -> str | None:
+    asked = subprocess.run(  # noqa: S603 - our own argument list
+        ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() or None

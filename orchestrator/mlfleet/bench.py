@@ -1,0 +1,54 @@
+"""What a trial needs: its cell, and the bench it runs on. Tests hand in benches that take no time."""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mlfleet.client import Client
+from mlfleet.launch.base import Launcher
+from mlfleet.launch.ready import Stopper
+from mlfleet.meters import Meters
+from mlfleet.model import Environment, Runtime, Service
+from mlfleet.payload import Payload
+from mlfleet.schedule import Rules
+from mlfleet.tasks import Case, Task
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A workload on one framework in one environment, with all that its trials need."""
+
+    id: str
+    service: Service
+    image_id: str | None
+    workload: str
+    task: Task
+    case: Case
+    payload: Payload
+    environment: Environment
+    seed: int
+    rules: Rules
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What trials run on; tests hand in fakes that take no time."""
+
+    # The first 8 digits of the run id's SHA-256: names of containers and folders carry it.
+    run8: str
+    launcher: Launcher
+    stop: Stopper
+    connect: Callable[[Path, Stopper], AbstractContextManager[Client]]
+    open_meters: Callable[[int, Runtime], AbstractContextManager[Meters]]
+    socket_folder: Callable[[], Path]
+    # (framework, phase) for whoever shows progress.
+    progress: Callable[[str, str], None]
+    # Keeps outputs by their SHA-256.
+    store_blob: Callable[[bytes], str] = lambda data: hashlib.sha256(data).hexdigest()
+
+    def watched_by(self, progress: Callable[[str, str], None], store_blob: Callable[[bytes], str]) -> "Bench":
+        """The same bench, showing its phases and keeping its outputs elsewhere."""
+        return replace(self, progress=progress, store_blob=store_blob)

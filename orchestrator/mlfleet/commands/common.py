@@ -1,0 +1,64 @@
+"""What the commands share: where the repository is, which runtime there is, how to speak."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mlfleet import compose
+from mlfleet.errors import HostError, unknown
+from mlfleet.launch.docker import EngineAbsent, connect
+from mlfleet.model import Runtime, Service
+
+# The checkout that this package is installed from, in place.
+ROOT = Path(__file__).resolve().parents[3]
+RUNTIMES = ("auto", "docker", "process")
+
+runtime_option = click.option(
+    "--runtime",
+    type=click.Choice(RUNTIMES),
+    default="auto",
+    show_default=True,
+    help="auto: docker where an engine answers, otherwise local processes.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
+
+
+def say(text: str) -> None:
+    """A line of progress, on stderr: stdout is for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(value, indent=2, allow_nan=False))
+
+
+def services() -> tuple[Service, ...]:
+    """All services of compose.yaml."""
+    return compose.load(ROOT / "compose.yaml")
+
+
+def named_services(keys: Sequence[str]) -> tuple[Service, ...]:
+    """The services of those keys, all where none is given. Raises UsageError."""
+    known = services()
+    for key in keys:
+        if key not in {service.key for service in known}:
+            raise unknown("service", key, [service.key for service in known])
+    return tuple(service for service in known if not keys or service.key in keys)
+
+
+def choose_runtime(asked: str) -> Runtime:
+    """The runtime to use; says in one line when no engine answers. Raises HostError where docker was asked for."""
+    if asked == "process":
+        return "process"
+    try:
+        connect().close()
+    except EngineAbsent as error:
+        if asked == "docker":
+            raise HostError(f"{error}; start the engine, or try: --runtime process") from error
+        say(f"{error}: measuring with the process runtime (local processes, nothing sealed)")
+        return "process"
+    return "docker"

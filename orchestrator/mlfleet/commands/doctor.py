@@ -1,0 +1,82 @@
+"""`mlfleet doctor`: what this host offers, and what an earlier run left behind."""
+
+import os
+import shutil
+import sys
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from mlfleet import build as builds
+from mlfleet import host
+from mlfleet.commands.common import ROOT, json_option, print_json, services
+from mlfleet.errors import HostError
+from mlfleet.launch.docker import connect
+from mlfleet.locks import HOST_LOCK, holder
+from mlfleet.model import Runtime
+
+# All images, their build cache and the base images.
+DISK_BYTES = 6 << 30
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line: what was looked at, how it is, and what follows."""
+
+    name: str
+    state: Literal["ok", "note", "bad"]
+    found: str
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> int:
+    """Check this host: engine, tool chains, CPUs, memory, disk, builds, leftovers. Exit 3 if something is bad."""
+    checks = list(_checks())
+    if as_json:
+        print_json([vars(check) for check in checks])
+    else:
+        for check in checks:
+            print(f"{check.state:<5} {check.name:<14} {check.found}")
+    return 3 if any(check.state == "bad" for check in checks) else 0
+
+
+def _checks() -> Iterator[Check]:
+    yield Check("python", "ok", sys.version.split()[0])
+    runtime = yield from _engine()
+    cargo = shutil.which("cargo")
+    yield Check(
+        "cargo", "ok" if cargo else "note", cargo or "absent: Rust services of the process runtime are not_built"
+    )
+    one, every = host.cpu_sets("1"), host.cpu_sets("all")
+    yield Check("CPUs", "ok", f"1 thread: CPU {one[0]}; all cores: {', '.join(map(str, every))}")
+    yield Check("memory", "ok", f"{host.memory_available() >> 20} MiB available")
+    free = host.disk_free(ROOT)
+    yield Check("disk", "ok" if free > DISK_BYTES else "bad", f"{free >> 20} MiB free, {DISK_BYTES >> 20} MiB awaited")
+    results = ROOT / "results"
+    writable = os.access(results, os.W_OK)
+    yield Check("results", "ok" if writable else "bad", f"{results} is {'' if writable else 'not '}writable")
+    builder = builds.builder(runtime, ROOT)
+    for service in services():
+        state = builder.state(service)
+        yield Check(service.key, "ok" if state.state == "current" else "note", f"{state.state}: {state.reason}")
+    held = holder(HOST_LOCK)
+    yield Check("host lock", "note" if held else "ok", f"held by {held}" if held else "free")
+    left = sorted(path.name for path in Path("/dev/shm").glob("mlf-*"))  # noqa: S108 - where runs keep their sockets
+    yield Check("leftovers", "note" if left else "ok", ", ".join(left) or "none")
+
+
+def _engine() -> Generator[Check, None, Runtime]:
+    try:
+        client = connect()
+    except HostError as error:
+        yield Check("docker", "note", f"{error}; the process runtime is used")
+        return "process"
+    version = client.version()
+    client.close()
+    found = f"engine {version['Version']}, API {version['ApiVersion']}; its group equals root on this host"
+    yield Check("docker", "ok", found)
+    return "docker"

@@ -1,0 +1,32 @@
+"""`mlfleet report`: every output of a run, rebuilt from its records."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from mlfleet import report as reports
+from mlfleet.commands.common import json_option, print_json
+from mlfleet.ledger_lines import read_records
+from mlfleet.runfile import read_run
+from mlfleet.table import Table, fold
+
+
+def read_table(folder: Path) -> Table:
+    """The run in a folder, folded. Raises StorageError."""
+    return fold(read_run(folder), read_records(folder))
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@json_option
+def report(run: Path, as_json: bool) -> None:
+    """Print the report of a run, and write its report.html, CSV and summary anew. RUN: a folder under results/."""
+    table = read_table(run)
+    if as_json:
+        print_json(reports.report_json(table))
+        return
+    paths = reports.write(table, run)
+    reports.render_terminal(table, Console())
+    for path in paths:
+        print(path)

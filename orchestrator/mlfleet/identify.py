@@ -1,0 +1,38 @@
+"""Who takes part: each service asked once, before the plan is made, what it is and what it can do."""
+
+from contextlib import ExitStack
+
+from mlfleet.bench import Bench
+from mlfleet.client import CallFailed, Malformed, NotServing
+from mlfleet.launch.base import LaunchFailed, LaunchSpec
+from mlfleet.launch.ready import await_socket
+from mlfleet.launch.sockets import NotOurSocket
+from mlfleet.model import Environment, Identity, Service
+from mlfleet.trial import DESCRIBE_S, IMPORT_S
+
+
+def identify(service: Service, image_id: str | None, environment: Environment, bench: Bench) -> Identity | str:
+    """The service's own description; or, where it gave none, one line that says why."""
+    spec = LaunchSpec(
+        service=service,
+        image_id=image_id,
+        environment=environment,
+        payload=None,
+        name=f"mlf-{bench.run8}-describe-{service.key}",
+        socket_folder=bench.socket_folder(),
+        labels={"dev.mlfleet.run": bench.run8},
+    )
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(bench.launcher.launch(spec))
+        except LaunchFailed as error:
+            return f"not launched: {error}"
+        try:
+            await_socket(running, bench.stop)
+            client = stack.enter_context(bench.connect(running.socket, bench.stop))
+            client.await_serving(IMPORT_S)
+            return client.describe(DESCRIBE_S)
+        except (LaunchFailed, NotServing, CallFailed, Malformed, NotOurSocket) as error:
+            bench.stop.check()
+            last = running.log_tail(1).strip()
+            return f"gave no description: {error}; last log line: {last or 'none'}"

@@ -1,0 +1,50 @@
+"""What a record is made of, gathered while the trial runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mlfleet.classify import Evidence, classify
+from mlfleet.model import Calibration, Phase, Quality, Record, Sample, Trial, Turn
+from mlfleet.payload import Receipt
+
+
+@dataclass
+class Parts:
+    """As far as the trial got."""
+
+    phases: list[Phase] = field(default_factory=list)
+    calibration: Calibration | None = None
+    steady: bool | None = None
+    cold: Sample | None = None
+    warm_up: tuple[Sample, ...] = ()
+    turns: list[Turn] = field(default_factory=list)
+    receipt: Receipt = field(default_factory=dict)
+    quality: Quality | None = None
+    outputs_sha256: str | None = None
+    recipe: Mapping[str, str] = field(default_factory=dict)
+    log_tail: str = ""
+
+    def record(self, trial: Trial, image_id: str | None, evidence: Evidence) -> Record:
+        """The finished record, with the verdict that the evidence gives."""
+        verdict, reason = classify(evidence)
+        return Record(
+            trial=trial,
+            verdict=verdict,
+            reason=reason,
+            phase=evidence.phase,
+            findings=evidence.findings,
+            image_id=image_id,
+            identity=evidence.identity,
+            prepared=evidence.prepared,
+            calibration=self.calibration,
+            steady=self.steady,
+            phases=tuple(self.phases),
+            cold=self.cold,
+            warm_up=self.warm_up,
+            turns=tuple(self.turns),
+            receipt=self.receipt,
+            quality=self.quality,
+            outputs_sha256=self.outputs_sha256,
+            recipe=self.recipe,
+            log_tail=self.log_tail,
+        )

@@ -1,0 +1,267 @@
+"""One trial, from launch to record: its phases in their order, each failure kept as evidence."""
+
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Literal, Self
+
+from mlfleet.bench import Bench, Cell
+from mlfleet.classify import Evidence, check_identity, check_payload, check_stamps
+from mlfleet.client import CallFailed, Client, Malformed, NotServing
+from mlfleet.errors import MlfleetError
+from mlfleet.launch.base import LaunchFailed, LaunchSpec, Running
+from mlfleet.launch.ready import POLL_S, await_socket
+from mlfleet.launch.sockets import NotOurSocket
+from mlfleet.meters import Meters
+from mlfleet.model import Calibration, Finding, Phase, Reading, Record, Sample, Trial, Turn
+from mlfleet.parts import Parts
+from mlfleet.payload import OutputsRefused, read_outputs
+from mlfleet.schedule import calibrate, refine, warm_up
+
+S = 1_000_000_000
+# Total deadlines per phase, in seconds.
+IMPORT_S, DESCRIBE_S, COLLECT_S = 120.0, 10.0, 120.0
+PREPARE_S, PREPARE_S_PER_GIB = 120.0, 20.0
+TURN_S, TURN_FACTOR = 30.0, 4.0
+# A first iteration has no estimate yet.
+FIRST_S = 900.0
+EXIT_WAIT_S = 2.0
+OUTPUT_LIMIT_BYTES = 64 << 20
+PhaseName = Literal["launch", "import", "prepare", "cold", "warm-up", "collect"]
+
+
+class GateFailed(Exception):  # noqa: N818 - its findings stand in the evidence
+    """A gate failed: nothing more of this trial is worth measuring."""
+
+
+class TrialRun:
+    """A trial under way. `ready`, then turns, then `finish`; leaving the context removes the service."""
+
+    def __init__(self, cell: Cell, trial: Trial, bench: Bench, calibration: Calibration | None) -> None:
+        """`calibration`: what the cell's first trial found, None in that trial itself."""
+        self.cell, self.trial, self._bench = cell, trial, bench
+        self.alive = True
+        self.evidence = Evidence()
+        self.parts = Parts(calibration=calibration)
+        self._stack = ExitStack()
+        self._running: Running | None = None
+        self._client: Client
+        self._meters: Meters
+
+    @property
+    def turns_asked(self) -> int:
+        """Turns that the calibrated schedule asks for."""
+        return self.parts.calibration.turns if self.parts.calibration else 0
+
+    def ready(self) -> bool:
+        """Launch to warmed up and frozen; False if it ended on the way."""
+        for step in (self._launch, self._import, self._describe, self._prepare, self._cold, self._warm_up):
+            if self.alive:
+                with self._phase():
+                    step()
+        return self.alive
+
+    def turn(self, number: int, position: int) -> None:
+        """One turn: edge, reset, thaw, measure under the sampler, freeze, edge."""
+        with self._phase():
+            self._turn(number, position)
+
+    def finish(self) -> Record:
+        """Collect, score, judge: the record of this trial."""
+        if self.alive:
+            with self._phase():
+                self._collect()
+        return self.parts.record(self.trial, self.cell.image_id, self.evidence)
+
+    def _launch(self) -> None:
+        start = self._enter("launch")
+        cell = self.cell
+        spec = LaunchSpec(
+            service=cell.service,
+            image_id=cell.image_id,
+            environment=cell.environment,
+            payload=cell.payload.path if cell.environment.transport == "mapped" else None,
+            name=f"mlf-{self._bench.run8}-{cell.id[:8]}-{self.trial.block}-{self.trial.attempt}",
+            socket_folder=self._bench.socket_folder(),
+            labels={
+                "dev.mlfleet.run": self._bench.run8,
+                "dev.mlfleet.cell": cell.id,
+                "dev.mlfleet.block": str(self.trial.block),
+                "dev.mlfleet.attempt": str(self.trial.attempt),
+            },
+            fault=cell.fault,
+        )
+        self._running = self._stack.enter_context(self._bench.launcher.launch(spec))
+        self.parts.recipe = dict(self._running.recipe)
+        self._meters = self._stack.enter_context(self._bench.open_meters(self._running.pid, cell.environment.runtime))
+        self._leave("launch", start)
+
+    def _import(self) -> None:
+        start = self._enter("import")
+        running = self._require_running()
+        await_socket(running, self._bench.stop)
+        self._client = self._stack.enter_context(self._bench.connect(running.socket, self._bench.stop))
+        serving = self._client.await_serving(IMPORT_S)
+        self.parts.phases.append(Phase("import", start, serving, self._meters.edge()))
+
+    def _describe(self) -> None:
+        self.evidence.phase = "import"
+        cell, environment = self.cell, self.cell.environment
+        self.evidence.identity = identity = self._client.describe(DESCRIBE_S)
+        tag = "" if cell.fault is not None else cell.service.tag
+        self._fail_on(check_identity(identity, tag, cell.task.name, environment.threads, environment.cpus))
+
+    def _prepare(self) -> None:
+        start = self._enter("prepare")
+        cell, payload = self.cell, self.cell.payload
+        self.evidence.prepared = self._client.prepare(
+            cell.task.name,
+            cell.case.params,
+            payload.path,
+            payload.sha256,
+            seed=cell.seed,
+            device=cell.environment.device,
+            transport=cell.environment.transport,
+            timeout_s=PREPARE_S + PREPARE_S_PER_GIB * payload.size_bytes / (1 << 30),
+        )
+        self._leave("prepare", start, self._meters.edge())
+        self._fail_on(check_payload(self.evidence.prepared, payload.sha256, payload.tensors_sha256))
+
+    def _cold(self) -> None:
+        start = self._enter("cold")
+        self.parts.cold = self._measure((1,), FIRST_S)[0]
+        if self.parts.calibration is None:
+            self.parts.calibration = calibrate(lambda schedule: self._measure(schedule, FIRST_S), self.cell.rules)
+        self._leave("cold", start)
+
+    def _warm_up(self) -> None:
+        start = self._enter("warm-up")
+        calibration = self.parts.calibration
+        assert calibration is not None, "cold has calibrated"  # noqa: S101
+        self.parts.warm_up, self.parts.steady = warm_up(
+            lambda schedule: self._measure(schedule, FIRST_S), calibration, self.cell.rules
+        )
+        self.parts.calibration = refine(calibration, self.parts.warm_up, self.cell.rules)
+        self._leave("warm-up", start)
+        self._require_running().freeze()
+
+    def _turn(self, number: int, position: int) -> None:
+        self.evidence.phase = "measure"
+        self._bench.progress(self.trial.framework, "measure")
+        running, calibration = self._require_running(), self.parts.calibration
+        assert calibration is not None, "cold has calibrated"  # noqa: S101
+        schedule = calibration.schedule
+        estimate_s = calibration.iteration_ns * sum(schedule) / S
+        before = self._meters.edge()
+        reset = self._meters.reset_peak()
+        running.thaw()
+        with self._meters.sampling() as sampled:
+            measured = self._client.measure(schedule, TURN_FACTOR * estimate_s + TURN_S)
+        running.freeze()
+        readings = self._meters.turn_readings(before, self._meters.edge(), sampled, reset_ok=reset)
+        turn = Turn(
+            number,
+            position,
+            calibration.discarded,
+            measured.sent_ns,
+            measured.received_ns,
+            measured.samples,
+            readings,
+        )
+        self.parts.turns.append(turn)
+        self._fail_on(check_stamps(measured.samples, measured.sent_ns, measured.received_ns))
+
+    def _collect(self) -> None:
+        start = self._enter("collect")
+        self._require_running().thaw()
+        data = self._client.collect(OUTPUT_LIMIT_BYTES, COLLECT_S)
+        self._leave("collect", start)
+        self.parts.outputs_sha256 = self._bench.store_blob(data)
+        outputs, self.parts.receipt = read_outputs(data)
+        task, case = self.cell.task, self.cell.case
+        findings = list(task.check_receipt(case, self.parts.receipt))
+        flaws = task.check_outputs(case, outputs)
+        if not flaws:
+            self.parts.quality = task.score(case, outputs)
+            findings += self.parts.quality.findings
+        self._fail_on([*flaws, *findings])
+
+    def _measure(self, schedule: Sequence[int], timeout_s: float) -> tuple[Sample, ...]:
+        measured = self._client.measure(schedule, timeout_s)
+        self._fail_on(check_stamps(measured.samples, measured.sent_ns, measured.received_ns))
+        return measured.samples
+
+    def _fail_on(self, findings: Sequence[Finding]) -> None:
+        self.evidence.findings += tuple(findings)
+        if findings:
+            raise GateFailed
+
+    def _enter(self, phase: PhaseName) -> int:
+        self.evidence.phase = phase
+        self._bench.progress(self.trial.framework, phase)
+        self._bench.stop.check()
+        return time.monotonic_ns()
+
+    def _leave(self, phase: PhaseName, start_ns: int, readings: Mapping[str, Reading] | None = None) -> None:
+        self.parts.phases.append(Phase(phase, start_ns, time.monotonic_ns(), readings or {}))
+
+    def _require_running(self) -> Running:
+        if self._running is None:
+            message = "the trial was not launched"
+            raise RuntimeError(message)
+        return self._running
+
+    @contextmanager
+    def _phase(self) -> Iterator[None]:
+        """Keep what goes wrong inside as evidence. What ends the whole run passes through."""
+        evidence = self.evidence
+        try:
+            yield
+        except GateFailed:
+            self.alive = False
+            return
+        except LaunchFailed as error:
+            evidence.launch_error = error
+        except NotServing as error:
+            evidence.not_serving = str(error)
+        except CallFailed as error:
+            evidence.call = (error.code, error.reason, error.message)
+        except (Malformed, NotOurSocket) as error:
+            evidence.malformed = str(error)
+        except OutputsRefused as error:
+            evidence.findings += (Finding("output", error.verdict.value, str(error)),)
+        except MlfleetError:
+            raise
+        except Exception:  # noqa: BLE001 - a bug of ours must become a verdict, with its traceback
+            evidence.own_error = traceback.format_exc()
+        else:
+            return
+        self.alive = False
+        self._bench.stop.check()
+        self._gather()
+
+    def _gather(self) -> None:
+        """How the service ended, if it did: a broken channel looks the same for a crash, a kill and an OOM."""
+        if self._running is None:
+            return
+        broken = self.evidence.not_serving is not None or (self.evidence.call or ("",))[0] == "UNAVAILABLE"
+        deadline = time.monotonic() + (EXIT_WAIT_S if broken else 0)
+        try:
+            while (ended := self._running.exit()) is None and time.monotonic() < deadline:
+                self._bench.stop.wait(POLL_S)
+            self.evidence.exit = ended
+            self.parts.log_tail = self._running.log_tail()
+        except LaunchFailed as error:
+            self.evidence.launch_error = error
+
+    def __enter__(self) -> Self:
+        """Nothing is started before `ready`."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> bool | None:
+        """Remove the service and all that belongs to it."""
+        return self._stack.__exit__(kind, error, tb)
