@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from mlfleet import catalogue, tasks
 from mlfleet.catalogue import Suite, load_suite, suite_names
 from mlfleet.errors import UsageError

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from mlfleet import datasets
 from mlfleet.datasets import DataUnavailable, manifest, sources
 from mlfleet.datasets.dataset import permutations, split, variance

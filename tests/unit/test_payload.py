@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
-from safetensors.numpy import load, save
-
 from mlfleet.payload import Limits, OutputsRefused, cache_folder, encode, read_outputs, store, tensors_sha256
 from mlfleet.verdict import Verdict
+from safetensors.numpy import load, save
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 

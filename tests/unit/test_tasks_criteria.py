@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from mlfleet.tasks.criteria import Answer, Close, Criterion, Equal, Objective, Partition, Share, Within, class_text
 
 ROWS = np.arange(200) % 2

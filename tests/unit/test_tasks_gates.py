@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from mlfleet import datasets, tasks
 from mlfleet.errors import UsageError
 from mlfleet.model import Finding

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from mlfleet import datasets, tasks
 from mlfleet.catalogue import load_suite
 from mlfleet.datasets import goldens

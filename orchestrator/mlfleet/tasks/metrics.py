@@ -14,7 +14,7 @@ Metrics = dict[str, float | None]
 
 def classification(truth: Integers, found: Integers, classes: int, scores: Floats | None = None) -> Metrics:
     """CLS of labels i64[m]; with scores f64[m,classes] also the areas, one against the rest, mean over classes."""
-    from sklearn.metrics import precision_recall_fscore_support  # type: ignore[import-untyped]  # noqa: PLC0415
+    from sklearn.metrics import precision_recall_fscore_support  # noqa: PLC0415
 
     precision, recall, f1, _ = precision_recall_fscore_support(
         truth, found, labels=range(classes), average=None, zero_division=0.0
@@ -67,7 +67,7 @@ def coefficients(coef: Floats) -> Metrics:
 
 def clustering(x: Floats, labels: Integers, centres: Floats, truth: Integers | None) -> Metrics:
     """CLU of a partition; inertia is recomputed from both outputs; ARI and NMI where labels exist."""
-    from sklearn import metrics as sk  # type: ignore[import-untyped]  # noqa: PLC0415
+    from sklearn import metrics as sk  # noqa: PLC0415
 
     with np.errstate(all="ignore"):
         inertia = float(((x - centres[labels]) ** 2).sum())

@@ -64,7 +64,7 @@ def manifest() -> dict[str, Golden]:
     return _parse(_folder().joinpath(MANIFEST).read_text("utf-8"))
 
 
-def save(  # noqa: PLR0913 - a golden is all of these
+def save(
     folder: Path, name: str, outputs: Arrays, *, inputs: Arrays, params: Mapping[str, Param], maker: str
 ) -> Golden:
     """Write a golden file and its manifest entry into `folder`, this package's own in a checkout."""
