@@ -36,7 +36,7 @@ for line in sys.stdin:
         print(used.ru_utime, used.ru_stime, flush=True)
     elif "shared" in line:
         held = mmap.mmap(-1, 100 << 20)
-        held.write(b"x" * (100 << 20))
+        [held.write(bytes(1 << 20)) for _ in range(100)]
         time.sleep(0.1)
         held.close()
         print("done", flush=True)
@@ -66,7 +66,21 @@ class Service:
 @contextmanager
 def container():
     name = f"mlf-test-meters-{time.monotonic_ns()}"
-    command = ["docker", "run", "--rm", "-i", "--init", "--name", name, "--network", "none", "--memory", "512m"]
+    command = [
+        "docker",
+        "run",
+        "--rm",
+        "-i",
+        "--init",
+        "--name",
+        name,
+        "--network",
+        "none",
+        "--shm-size",
+        "256m",
+        "--memory",
+        "512m",
+    ]
     process = subprocess.Popen(
         [*command, "debian:bookworm-slim", "perl", "-e", PERL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -128,7 +128,7 @@ class CgroupMeter:
             name: row if isinstance(row, Reading) else row[1].reading(contents[row[0]])
             for name, row in self._rows.items()
         }
-        if self._procs and (pids := [int(pid) for pid in self._procs.read().split()]):
+        if pids := self._pids():
             readings.update(summed_over(self._proc, IO, pids))
         return readings
 
@@ -200,6 +200,13 @@ class CgroupMeter:
             return File(folder / "cgroup.procs") if folder else None
         except OSError:
             return None
+
+    def _pids(self) -> list[int]:
+        try:
+            return [int(pid) for pid in self._procs.read().split()] if self._procs else []
+        except OSError:
+            # Gone: blkio's own rows say so.
+            return []
 
     def _one(self, name: Name) -> int | None:
         row = self._rows[name]
