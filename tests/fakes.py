@@ -1,0 +1,238 @@
+"""Stand-ins for launcher, service, meters and signals: they take no time, and write down the order of what is asked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from mlfleet import datasets, payload, tasks
+from mlfleet.bench import Bench, Cell
+from mlfleet.client import CallFailed, Measured
+from mlfleet.errors import InterruptedRun
+from mlfleet.launch.base import Exit, LaunchFailed
+from mlfleet.model import Environment, Identity, Prepared, Reading, Sample, Service, TaskFact, Trial
+from mlfleet.schedule import RULES
+from mlfleet.tasks.control import WORKLOAD
+
+ENVIRONMENT = Environment("cpu", (0,), 1, 1 << 30, "process", "mapped")
+ITERATION_NS = 1_000_000
+
+
+@dataclass
+class Behaviour:
+    """What a fake service does wrong; all of it honest by default."""
+
+    identity: dict = field(default_factory=dict)
+    prepared: dict = field(default_factory=dict)
+    outputs: dict = field(default_factory=dict)
+    receipt: dict = field(default_factory=dict)
+    fail_launch: str = ""
+    # phase of the client's call -> exception
+    fail: dict = field(default_factory=dict)
+    shift_ns: int = 0
+    exit: Exit | None = None
+
+
+@dataclass
+class Fleet:
+    """A bench of fakes; `events` is the order in which everything happened."""
+
+    folder: Path
+    events: list = field(default_factory=list)
+    behaviours: dict = field(default_factory=dict)
+    clock: list = field(default_factory=lambda: [1_000])
+    stop_after: str = ""
+    stopped: bool = False
+
+    def log(self, *event: object) -> None:
+        self.events.append(" ".join(map(str, event)))
+        self.stopped = self.stopped or self.events[-1] == self.stop_after
+
+    def behaviour(self, key: str) -> Behaviour:
+        return self.behaviours.setdefault(key, Behaviour())
+
+    def cell(self, key: str, workload=WORKLOAD, rules=RULES["short"]) -> Cell:
+        task = tasks.get(workload.task)
+        case = task.case(datasets.load(workload.dataset), workload.params, 1)
+        stored = payload.store(case.inputs, self.folder / "payloads")
+        service = Service(key, "python", f"mlfleet/{key}:1.0", control=False, memory_bytes=1 << 30)
+        return Cell(f"{key:0<64}", service, "sha256:1", workload.name, task, case, stored, ENVIRONMENT, 1, rules)
+
+    def trial(self, key: str, block: int = 1, attempt: int = 1) -> Trial:
+        return Trial(f"{key:0<64}", WORKLOAD.name, "1 thread", key, block, attempt)
+
+    def bench(self) -> Bench:
+        return Bench(
+            run8="12345678",
+            launcher=Launcher(self),
+            stop=Stop(self),
+            connect=self._connect,
+            open_meters=self._meters,
+            socket_folder=lambda: self.folder,
+            progress=lambda *_: None,
+        )
+
+    @contextmanager
+    def _connect(self, socket: Path, _stop: object) -> Iterator["Client"]:
+        yield Client(self, socket.name)
+
+    @contextmanager
+    def _meters(self, _pid: int, _runtime: str) -> Iterator["Meters"]:
+        try:
+            yield Meters(self)
+        finally:
+            self.log("close meters")
+
+
+@dataclass
+class Stop:
+    fleet: Fleet
+
+    @property
+    def requested(self) -> bool:
+        return self.fleet.stopped
+
+    def wait(self, _seconds: float) -> bool:
+        return self.fleet.stopped
+
+    def check(self) -> None:
+        if self.fleet.stopped:
+            message = "stopped by SIGINT"
+            raise InterruptedRun(message, 2)
+
+
+@dataclass
+class Launcher:
+    fleet: Fleet
+
+    @contextmanager
+    def launch(self, spec) -> Iterator["Running"]:
+        key = spec.service.key
+        self.fleet.log("launch", key)
+        if text := self.fleet.behaviour(key).fail_launch:
+            raise LaunchFailed(text)
+        try:
+            yield Running(self.fleet, key)
+        finally:
+            self.fleet.log("remove", key)
+
+
+@dataclass
+class Running:
+    fleet: Fleet
+    key: str
+    pid: int = 1
+    recipe: dict = field(default_factory=dict)
+
+    @property
+    def socket(self) -> Path:
+        return self.fleet.folder / self.key
+
+    def freeze(self) -> None:
+        self.fleet.log("freeze", self.key)
+
+    def thaw(self) -> None:
+        self.fleet.log("thaw", self.key)
+
+    def exit(self) -> Exit | None:
+        return self.fleet.behaviour(self.key).exit
+
+    def log_tail(self, lines: int = 20) -> str:
+        return f"log of {self.key}, {lines} lines"
+
+
+@dataclass
+class Client:
+    fleet: Fleet
+    key: str
+    cell: Cell | None = None
+
+    def _call(self, name: str) -> Behaviour:
+        self.fleet.log(name, self.key)
+        behaviour = self.fleet.behaviour(self.key)
+        if name in behaviour.fail:
+            raise behaviour.fail[name]
+        return behaviour
+
+    def await_serving(self, _timeout: float) -> int:
+        self._call("serving")
+        return self.fleet.clock[0]
+
+    def describe(self, _timeout: float) -> Identity:
+        behaviour = self._call("describe")
+        facts = {
+            "framework": self.key,
+            "version": "1.0",
+            "language": "python",
+            "protocol": 1,
+            "devices": ("cpu",),
+            "optimised": True,
+            "debug_assertions": False,
+            "facts": {},
+            "thread_pools": (),
+            "cpus": (0,),
+            "boot_id": "boot",
+            "tasks": (TaskFact(WORKLOAD.task, "stock", "none"),),
+        }
+        return Identity(**facts | behaviour.identity)
+
+    def prepare(self, task, params, path, sha256, **_options) -> Prepared:
+        behaviour = self._call("prepare")
+        case = tasks.get(task).case(datasets.load(WORKLOAD.dataset), params, 1)
+        answer = {
+            "payload_sha256": sha256,
+            "tensors_sha256": payload.tensors_sha256(case.inputs),
+            "received_ns": 1,
+            "verified_ns": 2,
+            "ready_ns": 3,
+        }
+        return Prepared(**answer | behaviour.prepared)
+
+    def measure(self, schedule, _timeout: float) -> Measured:
+        behaviour = self._call("measure")
+        sent = self.fleet.clock[0]
+        samples = []
+        for iterations in schedule:
+            start = self.fleet.clock[0] + 10
+            self.fleet.clock[0] = start + iterations * ITERATION_NS
+            samples.append(Sample(iterations, start + behaviour.shift_ns, self.fleet.clock[0] + behaviour.shift_ns))
+        self.fleet.clock[0] += 10
+        return Measured(sent, self.fleet.clock[0], tuple(samples))
+
+    def collect(self, _limit: int, _timeout: float) -> bytes:
+        behaviour = self._call("collect")
+        case = tasks.get(WORKLOAD.task).case(datasets.load(WORKLOAD.dataset), {}, 1)
+        outputs = {"x": case.inputs["x"]} | behaviour.outputs
+        receipt = {"rows": len(case.inputs["x"])} | behaviour.receipt
+        return payload.encode(outputs | {f"receipt.{key}": np.asarray(value) for key, value in receipt.items()})
+
+
+@dataclass
+class Meters:
+    fleet: Fleet
+
+    def edge(self) -> dict[str, Reading]:
+        self.fleet.log("read")
+        return {}
+
+    def reset_peak(self) -> bool:
+        self.fleet.log("reset")
+        return True
+
+    @contextmanager
+    def sampling(self) -> Iterator[None]:
+        self.fleet.log("sampler on")
+        yield None
+        self.fleet.log("sampler off")
+
+    def turn_readings(self, _before, _after, _sampled, *, reset_ok: bool) -> dict[str, Reading]:
+        del reset_ok
+        return {
+            "cpu_ns": Reading(1_000_000, "ns", "fake"),
+            "memory_peak_anonymous": Reading(100 << 20, "bytes", "fake"),
+        }
+
+
+def refused(code: str, reason: str = "") -> CallFailed:
+    return CallFailed("Call", code, reason, "what the service said")
