@@ -22,7 +22,8 @@ MESSAGE_BYTES = 8 << 20
 OPTIONS = (("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES))
 # Calls never overlap in use; four threads leave room for health watches beside one.
 GRPC_THREADS = 4
-STOP_GRACE_S = 1.0
+# Replies under way need milliseconds; health watches, which never end by themselves, always use it up.
+STOP_GRACE_S = 0.5
 
 
 def main() -> int:

@@ -61,7 +61,8 @@ def answered(context: grpc.ServicerContext) -> Iterator[None]:
         _abort(context, error.code, error.reason, str(error))
     except MemoryError as error:
         _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "memory", f"out of memory: {error}")
-    except Exception:  # noqa: BLE001 - whatever an adapter raises must reach the orchestrator with its traceback
+    # Whatever an adapter raises must reach the orchestrator with its traceback; gRPC leaves a SystemExit unanswered.
+    except (Exception, SystemExit):  # noqa: BLE001
         _abort(context, grpc.StatusCode.INTERNAL, "bug", traceback.format_exc()[-MESSAGE_CHARACTERS:])
 
 
