@@ -1,0 +1,19 @@
+"""Options of all tests."""
+
+from typing import get_args
+
+import pytest
+from mlfleet.model import Runtime
+
+RUNTIMES = get_args(Runtime)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--runtime", action="append", choices=RUNTIMES, help="where services are launched; repeatable, default all"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    config.option.runtime = config.option.runtime or list(RUNTIMES)

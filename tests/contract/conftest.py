@@ -1,0 +1,56 @@
+"""Every service of compose.yaml on every runtime that was chosen: nothing here or in the tests names one."""
+
+import os
+
+import pytest
+from contract import cases
+from contract.launched import SERVICES, Fleet, Target
+from mlfleet.launch.sockets import RunFolder
+
+
+def pytest_ignore_collect(collection_path, config):
+    # The fault services have no images.
+    return True if collection_path.name == "test_faults.py" and "process" not in config.option.runtime else None
+
+
+def pytest_generate_tests(metafunc):
+    if "target" in metafunc.fixturenames:
+        targets = [Target(service, runtime) for runtime in metafunc.config.option.runtime for service in SERVICES]
+        # With the scope of the session, tests of one target run together and share its launch.
+        metafunc.parametrize("target", targets, ids=str, scope="session")
+
+
+@pytest.fixture(scope="session")
+def fleet():
+    # Not the name of other tests' run folders in this process.
+    with RunFolder(f"c{os.getpid():07x}") as folder:
+        yield Fleet(folder)
+
+
+@pytest.fixture(scope="session")
+def launched(fleet, target):
+    """The target, launched once for all tests that leave it as they found it; payloads are streamed."""
+    with fleet.launch(target) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def honest(tmp_path_factory):
+    """The honest case of a task, by its name."""
+    folder = tmp_path_factory.mktemp("payloads")
+    made = {}
+
+    def of(name):
+        if name not in made:
+            made[name] = cases.honest(name, folder)
+        return made[name]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def offered(launched, honest):
+    """The honest case of every task that the target describes."""
+    found = [honest(task.name) for task in launched.client.describe(cases.CALL_S).tasks]
+    assert found, "Describe names no task"
+    return found
