@@ -170,6 +170,9 @@ def _calling(call: str) -> Iterator[None]:
         yield
     except grpc.RpcError as error:
         _raise(call, error)
+    except grpc.FutureCancelledError as error:
+        # No RpcError: only `_wait` cancels, and a call that it cancels has no status of the service's.
+        raise CallFailed(call, grpc.StatusCode.CANCELLED.name, "", "the run was stopped") from error
 
 
 def _raise(call: str, error: Any) -> NoReturn:  # noqa: ANN401 - grpc types its errors without their call methods
