@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from mlfleet.report.sentences import span
 from mlfleet.table import Comparison
 
-# Mantissas of ticks, from coarse to fine; the finest that gives few enough is taken.
-_MANTISSAS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0), tuple(number / 20 for number in range(20, 200)))
+# Ticks over decades by their mantissas, from fine to coarse, and near 1 by their distance; the first that gives few
+# enough is taken.
+_MANTISSAS = ((1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))
+_STEPS = (0.05, 0.1, 0.2, 0.5)
+_NEAR = math.log(4)
 _MOST_TICKS = 6
 # The axis always shows this much around 1, so that a narrow interval looks narrow.
 _LEAST = 1.25
@@ -80,21 +83,23 @@ def _place(log: float, low: float, high: float) -> float:
 
 
 def _ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:
-    best: list[float] = [1.0]
-    for mantissas in _MANTISSAS:
-        found = _multiples(mantissas, low, high)
-        if len(found) > _MOST_TICKS:
-            # Thinned around 1, which must stay.
-            step = math.ceil(len(found) / _MOST_TICKS)
-            one = found.index(1.0)
-            found = [value for index, value in enumerate(found) if (index - one) % step == 0]
-            best = found if len(found) > len(best) else best
-            break
-        best = found
-    return tuple((_place(math.log(value), low, high), f"{value:g}x") for value in best)
+    near = high - low < _NEAR
+    candidates = (_steps(step, low, high) for step in _STEPS) if near else (_decades(m, low, high) for m in _MANTISSAS)
+    found = next((values for values in candidates if len(values) <= _MOST_TICKS), None)
+    if found is None:
+        # Many decades: every n-th of them, 1 among them.
+        decades = _decades((1.0,), low, high)
+        one, step = decades.index(1.0), math.ceil(len(decades) / _MOST_TICKS)
+        found = [value for index, value in enumerate(decades) if (index - one) % step == 0]
+    return tuple((_place(math.log(value), low, high), f"{value:g}x") for value in found)
 
 
-def _multiples(mantissas: Sequence[float], low: float, high: float) -> list[float]:
+def _steps(step: float, low: float, high: float) -> list[float]:
+    first, last = math.ceil(round(math.exp(low) / step, 6)), math.floor(round(math.exp(high) / step, 6))
+    return [round(number * step, 6) for number in range(first, last + 1)]
+
+
+def _decades(mantissas: Sequence[float], low: float, high: float) -> list[float]:
     decades = range(math.floor(low / math.log(10)), math.ceil(high / math.log(10)) + 1)
-    values = [float(f"{mantissa * 10.0**decade:.6g}") for decade in decades for mantissa in mantissas]
-    return sorted({value for value in values if low <= math.log(value) <= high})
+    values = (float(f"{mantissa * 10.0**decade:.6g}") for decade in decades for mantissa in mantissas)
+    return [value for value in values if low <= math.log(value) <= high]

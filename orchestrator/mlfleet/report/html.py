@@ -12,7 +12,7 @@ from markupsafe import Markup
 from mlfleet.errors import printable
 from mlfleet.report import notes
 from mlfleet.report.figure import Figure, figure
-from mlfleet.report.provenance import constants, provenance
+from mlfleet.report.provenance import provenance
 from mlfleet.report.rows import Row, rows
 from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentence, title
 from mlfleet.report.trials import cell_texts
@@ -22,7 +22,7 @@ from mlfleet.table import Comparison, Table
 
 _FOLDER = Path(__file__).parent
 # Longer foreign text is cut here; it stands whole in the ledger.
-_LIMIT = 400
+_LIMIT = 1000
 # Okabe and Ito's palette without black, which has no place on a dark ground; the colours stand in page.css.
 _COLOURS = 8
 _SHAPES = 3
@@ -95,14 +95,15 @@ def render_html(table: Table) -> str:
         cautions=notes.cautions(table.run),
         provenance=provenance(table),
         margin=percent(table.run.margin),
-        constants=constants(table),
         narrow=notes.how_to_narrow(table),
     )
 
 
 def _harmless(value: object) -> object:
     # For every expression of the template, so that none can be forgotten; escaping follows after.
-    return printable(value, _LIMIT) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return printable(value[: _LIMIT + 1], _LIMIT)
+    return value
 
 
 def _looks(table: Table) -> dict[str, Look]:

@@ -22,7 +22,7 @@ class Group:
 
 
 def provenance(table: Table) -> tuple[Group, ...]:
-    """The run, the host, every service and every workload."""
+    """The run, the host, every service and workload, and every constant that decided something."""
     run, environment = table.run, table.run.environment
     groups = [
         Group(
@@ -45,12 +45,8 @@ def provenance(table: Table) -> tuple[Group, ...]:
     ]
     groups += [Group(f"Service {one.service.key}", tuple(_service(table, one))) for one in run.contestants]
     groups += [Group(f"Workload {one.workload.name}", tuple(_workload(one))) for one in run.workloads]
-    return tuple(groups)
-
-
-def constants(table: Table) -> str:
-    """Every constant that decided something in this run."""
-    return ", ".join(f"{name} = {number(value)}" for name, value in sorted(table.run.constants.items()))
+    constants = tuple((name, number(value)) for name, value in sorted(run.constants.items()))
+    return (*groups, Group("Constants", constants))
 
 
 def _host(facts: Mapping[str, str | int | float | bool | None]) -> Iterator[tuple[str, str]]:

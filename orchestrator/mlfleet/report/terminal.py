@@ -13,7 +13,7 @@ from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import Table
 
 # Longer foreign text is cut here; it stands whole in the ledger.
-_LIMIT = 400
+_LIMIT = 1000
 
 
 def render_terminal(table: Table, console: Console) -> None:
@@ -77,7 +77,7 @@ def _cells(console: Console, table: Table, planned: PlannedWorkload) -> None:
         grid.add_column(head, overflow="fold", no_wrap=head.startswith(("memory", "CPU", "verdict")))
     printed = rows(table, planned)
     for row in printed:
-        grid.add_row(*(_safe(text) for text in _texts(row)))
+        grid.add_row(*(Text("\n").join(map(_safe, lines)) for lines in _texts(row)))
     console.print(grid)
     if any(row.shared for row in printed):
         _item(console, "= shares its rank: not known to be faster or slower", "dim")
@@ -86,16 +86,17 @@ def _cells(console: Console, table: Table, planned: PlannedWorkload) -> None:
             _item(console, f"{row.cell.framework} is unranked: {row.unranked}", "dim")
 
 
-def _texts(row: Row) -> tuple[str, ...]:
+def _texts(row: Row) -> tuple[tuple[str, ...], ...]:
+    """The columns of a row, each as its lines."""
     rank = "" if row.rank is None else f"{row.rank}{'=' if row.shared else '.'} "
     return (
-        f"{rank}{row.cell.framework}\n{row.cell.version}",
-        f"{row.time.text}\n{row.time.note}",
-        f"{row.quality.note}\n{row.quality.text}",
-        f"{row.anonymous.text}\n{row.charged.text}",
-        row.cpu.text,
-        f"{row.cold.text}\n{row.cold.note}",
-        row.verdict.replace(" ", "\n"),
+        (f"{rank}{row.cell.framework}", row.cell.version),
+        (row.time.text, row.time.note),
+        (row.quality.note, row.quality.text),
+        (row.anonymous.text, row.charged.text),
+        (row.cpu.text,),
+        (row.cold.text, row.cold.note),
+        tuple(row.verdict.split(" ")),
     )
 
 
@@ -131,6 +132,5 @@ def _say(console: Console, text: str, style: str = "") -> None:
 
 
 def _safe(text: str, style: str = "") -> Text:
-    # Line by line, since the line breaks of a cell are ours; a foreign one was escaped with its own text, or only
-    # begins a new line. Text is never markup.
-    return Text("\n".join(printable(line, _LIMIT) for line in text.split("\n")), style, overflow="fold")
+    # Text is never markup, and a line break in it is escaped: none can forge a line of the report.
+    return Text(printable(text[: _LIMIT + 1], _LIMIT), style, overflow="fold")

@@ -20,8 +20,8 @@ class TurnText:
 
     number: int
     order: str
-    discarded: str
-    timed: str
+    discarded: tuple[str, ...]
+    timed: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,10 @@ def _trial(record: Record, orders: tuple[tuple[str, ...], ...]) -> TrialText:
 
 def _turn(turn: Turn, orders: tuple[tuple[str, ...], ...]) -> TurnText:
     order = orders[turn.number - 1] if 0 < turn.number <= len(orders) else ()
-    texts = [duration(sample.ns_per_iteration) for sample in turn.samples]
+    texts = tuple(duration(sample.ns_per_iteration) for sample in turn.samples)
     return TurnText(
         turn.number,
         " > ".join(order) or f"position {number(turn.position)}",
-        ", ".join(texts[: turn.discarded]) or "none",
-        ", ".join(texts[turn.discarded :]) or "none",
+        texts[: turn.discarded],
+        texts[turn.discarded :],
     )
