@@ -68,5 +68,5 @@ pub use params::{Params, Value};
 pub use proto::Origin;
 pub use rpc::Rpc;
 pub use serve::serve_with;
-pub use service::{Service, Task};
+pub use service::{Build, Service, Task};
 pub use tensor::{Element, Tensor};

@@ -1,6 +1,7 @@
 //! A payload on its way in: received or mapped, held against its digest, decoded.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::ops::Deref;
 use std::path::Path;
@@ -43,7 +44,7 @@ impl Payload {
     pub(crate) fn append(bytes: &mut Vec<u8>, chunk: &[u8], setup: &Setup) -> Result<(), Error> {
         let found = bytes.len() as u64 + chunk.len() as u64;
         if found > setup.payload_bytes {
-            return Err(wrong_size(found, setup));
+            return Err(wrong_size(format_args!("at least {found}"), setup));
         }
         bytes.extend_from_slice(chunk);
         Ok(())
@@ -74,7 +75,7 @@ impl Payload {
     /// Holds size and SHA-256 against the setup; the digest found.
     pub(crate) fn verify(&self, setup: &Setup) -> Result<String, Error> {
         if self.len() as u64 != setup.payload_bytes {
-            return Err(wrong_size(self.len() as u64, setup));
+            return Err(wrong_size(self.len(), setup));
         }
         let found = digest::sha256(self);
         if found != setup.payload_sha256 {
@@ -98,11 +99,8 @@ impl Payload {
     }
 }
 
-fn wrong_size(found: u64, setup: &Setup) -> Error {
-    Error::digest(format!(
-        "payload has at least {found} bytes; declared {}",
-        setup.payload_bytes
-    ))
+fn wrong_size(found: impl Display, setup: &Setup) -> Error {
+    Error::digest(format!("payload has {found} bytes; declared {}", setup.payload_bytes))
 }
 
 #[cfg(test)]

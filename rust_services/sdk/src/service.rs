@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use crate::{Error, Inputs, Job, Origin, Params, serve_with};
 
-type Build = Box<dyn Fn(&mut Inputs, &mut Params) -> Result<Box<dyn Job>, Error>>;
+/// Builds a task's job out of its tensors and parameters.
+pub type Build = Box<dyn Fn(&mut Inputs, &mut Params) -> Result<Box<dyn Job>, Error>>;
 
 /// An algorithm and one operation, and how its job is built.
 pub struct Task {
