@@ -47,7 +47,7 @@ def check_identity(identity: Identity, image_tag: str, task: str, threads: int, 
     found = []
     if identity.protocol != PROTOCOL:
         found.append(f"speaks protocol {identity.protocol}, awaited {PROTOCOL}")
-    if image_tag and identity.version != image_tag:
+    if identity.version != image_tag:
         found.append(f"reports version {identity.version}, awaited {image_tag} (its image's tag)")
     if not identity.optimised or identity.debug_assertions:
         found.append("is a debug build, awaited an optimised one without debug assertions")

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -56,14 +56,21 @@ class State:
             self.calibrations[record.trial.cell] = record.calibration
         self.bugs = self.bugs + 1 if record.verdict.group is Group.OURS else 0
 
+    def close(self, block: tuple[str, int], records: Iterable[Record]) -> None:
+        """A block is closed: what is lost in its last attempt stays lost, and shuts its cell."""
+        self.closed.add(block)
+        self.shut |= {record.trial.cell for record in records if record.verdict.group is Group.LOST}
+
 
 def read_state(ledger: Ledger) -> State:
     """Fold the ledger's lines."""
     lines = list(ledger.lines())
     counted = attempts(lines)
     state = State(set(closed_blocks(lines)), set(), {}, counted.started, counted.charged)
-    for record in read_records(ledger.folder):
+    records = read_records(ledger.folder)
+    for record in records:
         state.note(record)
+        state.close((record.trial.workload, record.trial.block), [record])
     state.bugs = 0
     return state
 
@@ -158,7 +165,7 @@ def _one_block(
         lost = [record for record in records if record.verdict.group is Group.LOST]
         if not any(state.charged[record.trial.cell, record.trial.block] < ATTEMPTS for record in lost):
             ledger.append("block", BlockBody(block.workload, block.number, tuple(seqs)))
-            state.closed.add((block.workload, block.number))
+            state.close((block.workload, block.number), records)
             return records
 
 

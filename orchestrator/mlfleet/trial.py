@@ -12,7 +12,7 @@ from mlfleet.classify import Evidence, check_identity, check_payload, check_stam
 from mlfleet.client import CallFailed, Client, Malformed, NotServing
 from mlfleet.errors import MlfleetError
 from mlfleet.launch.base import LaunchFailed, LaunchSpec, Running
-from mlfleet.launch.ready import POLL_S, await_socket
+from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import NotOurSocket
 from mlfleet.meters import Meters
 from mlfleet.model import Calibration, Finding, Phase, Reading, Record, Sample, Trial, Turn
@@ -27,7 +27,7 @@ PREPARE_S, PREPARE_S_PER_GIB = 120.0, 20.0
 TURN_S, TURN_FACTOR = 30.0, 4.0
 # A first iteration has no estimate yet.
 FIRST_S = 900.0
-EXIT_WAIT_S = 2.0
+EXIT_WAIT_S, EXIT_POLL_S = 2.0, 0.05
 OUTPUT_LIMIT_BYTES = 64 << 20
 PhaseName = Literal["launch", "import", "prepare", "cold", "warm-up", "collect"]
 
@@ -110,8 +110,7 @@ class TrialRun:
         self.evidence.phase = "import"
         cell, environment = self.cell, self.cell.environment
         self.evidence.identity = identity = self._client.describe(DESCRIBE_S)
-        tag = "" if cell.fault is not None else cell.service.tag
-        self._fail_on(check_identity(identity, tag, cell.task.name, environment.threads, environment.cpus))
+        self._fail_on(check_identity(identity, cell.service.tag, cell.task.name, environment.threads, environment.cpus))
 
     def _prepare(self) -> None:
         start = self._enter("prepare")
@@ -247,10 +246,11 @@ class TrialRun:
         if self._running is None:
             return
         broken = self.evidence.not_serving is not None or (self.evidence.call or ("",))[0] == "UNAVAILABLE"
-        deadline = time.monotonic() + (EXIT_WAIT_S if broken else 0)
+        polls = int(EXIT_WAIT_S / EXIT_POLL_S) if broken else 0
         try:
-            while (ended := self._running.exit()) is None and time.monotonic() < deadline:
-                self._bench.stop.wait(POLL_S)
+            while (ended := self._running.exit()) is None and polls > 0:
+                self._bench.stop.wait(EXIT_POLL_S)
+                polls -= 1
             self.evidence.exit = ended
             self.parts.log_tail = self._running.log_tail()
         except LaunchFailed as error:
