@@ -1,6 +1,6 @@
 //! The tensors of a payload, handed to a task by name and type.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{Array, Array1, Array2, Dimension, Ix1, Ix2};
 
@@ -8,21 +8,26 @@ use crate::{Element, Error, Tensor};
 
 /// The decoded tensors of a payload. A task takes each of its inputs once; one that is left over is an error.
 #[derive(Debug, Default)]
-pub struct Inputs(BTreeMap<String, Tensor>);
+pub struct Inputs {
+    left: BTreeMap<String, Tensor>,
+    /// Names that getters asked for: what the task awaits.
+    asked: BTreeSet<String>,
+}
 
 impl Inputs {
     /// The same inputs with one more tensor, or with another one under a name that was there.
     #[must_use]
     pub fn with(mut self, name: &str, tensor: impl Into<Tensor>) -> Self {
-        self.0.insert(name.to_owned(), tensor.into());
+        self.left.insert(name.to_owned(), tensor.into());
         self
     }
 
     /// Takes a tensor of any element type and shape.
     pub fn any(&mut self, name: &str) -> Result<Tensor, Error> {
-        self.0.remove(name).ok_or_else(|| {
-            let found: Vec<_> = self.0.keys().map(String::as_str).collect();
-            Error::params(format!("tensor {name} is missing; not yet used: {}", listed(&found)))
+        self.asked.insert(name.to_owned());
+        self.left.remove(name).ok_or_else(|| {
+            let left = listed(self.left.keys());
+            Error::params(format!("tensor {name} is missing; not yet used: {left}"))
         })
     }
 
@@ -42,18 +47,16 @@ impl Inputs {
     }
 
     pub(crate) fn tensors(&self) -> &BTreeMap<String, Tensor> {
-        &self.0
+        &self.left
     }
 
     /// Refuses tensors that no getter took.
     pub(crate) fn finish(&self) -> Result<(), Error> {
-        match self.0.keys().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            [] => Ok(()),
-            left => Err(Error::params(format!(
-                "tensors the task does not know: {}",
-                listed(left)
-            ))),
+        if self.left.is_empty() {
+            return Ok(());
         }
+        let (left, awaited) = (listed(self.left.keys()), listed(&self.asked));
+        Err(Error::params(format!("unknown tensor {left}; awaited: {awaited}")))
     }
 
     fn take<T: Element, D: Dimension>(&mut self, name: &str) -> Result<Array<T, D>, Error> {
@@ -74,7 +77,10 @@ impl Inputs {
 
 impl From<BTreeMap<String, Tensor>> for Inputs {
     fn from(tensors: BTreeMap<String, Tensor>) -> Self {
-        Self(tensors)
+        Self {
+            left: tensors,
+            asked: BTreeSet::new(),
+        }
     }
 }
 
@@ -85,7 +91,8 @@ fn finite<D: Dimension>(name: &str, array: Array<f64, D>) -> Result<Array<f64, D
     }
 }
 
-pub(crate) fn listed(names: &[&str]) -> String {
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let names: Vec<_> = names.into_iter().map(String::as_str).collect();
     if names.is_empty() {
         "none".to_owned()
     } else {
@@ -123,7 +130,10 @@ mod tests {
             .with("x", array![1.0, f64::NAN])
             .with("y", array![1.0]);
         assert!(inputs.f64_1d("x").is_err());
-        assert!(inputs.finish().is_err());
+        assert_eq!(
+            inputs.finish().unwrap_err().to_string(),
+            "params: unknown tensor y; awaited: x"
+        );
         assert!(inputs.f64_1d("y").is_ok());
         assert!(inputs.finish().is_ok());
     }

@@ -32,9 +32,8 @@ impl<J: Job + ?Sized> Job for Box<J> {
 /// Refuses schedules the contract excludes.
 pub(crate) fn check_schedule(iterations: &[u64]) -> Result<(), Error> {
     match iterations.len() {
-        0 => Err(Error::params("the schedule is empty")),
-        found if found > SCHEDULE_LIMIT => Err(Error::params(format!(
-            "the schedule has {found} entries; at most {SCHEDULE_LIMIT} are allowed"
+        found if !(1..=SCHEDULE_LIMIT).contains(&found) => Err(Error::params(format!(
+            "the schedule has {found} entries; awaited 1 to {SCHEDULE_LIMIT}"
         ))),
         _ => match iterations.iter().position(|&calls| calls == 0) {
             Some(at) => Err(Error::params(format!(

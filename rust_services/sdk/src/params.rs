@@ -1,6 +1,6 @@
 //! The parameters of a workload, handed to a task by name and type.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use crate::Error;
@@ -57,13 +57,17 @@ impl fmt::Display for Value {
 
 /// The parameters of a job. A task takes each of its parameters once; one that is left over is an error.
 #[derive(Debug, Default)]
-pub struct Params(BTreeMap<String, Value>);
+pub struct Params {
+    left: BTreeMap<String, Value>,
+    /// Names that getters asked for: what the task awaits.
+    asked: BTreeSet<String>,
+}
 
 impl Params {
     /// The same parameters with one more, or with another value under a name that was there.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.insert(name.to_owned(), value.into());
+        self.left.insert(name.to_owned(), value.into());
         self
     }
 
@@ -119,24 +123,26 @@ impl Params {
             Some(parameter::Value::Flag(value)) => Ok((name, Value::Flag(value))),
             None => Err(Error::params(format!("parameter {name} has no value"))),
         };
-        params.into_iter().map(read).collect::<Result<_, _>>().map(Self)
+        Ok(Self {
+            left: params.into_iter().map(read).collect::<Result<_, _>>()?,
+            asked: BTreeSet::new(),
+        })
     }
 
     /// Refuses parameters that no getter took.
     pub(crate) fn finish(&self) -> Result<(), Error> {
-        match self.0.keys().map(String::as_str).collect::<Vec<_>>().as_slice() {
-            [] => Ok(()),
-            left => Err(Error::params(format!(
-                "parameters the task does not know: {}",
-                listed(left)
-            ))),
+        if self.left.is_empty() {
+            return Ok(());
         }
+        let (left, awaited) = (listed(self.left.keys()), listed(&self.asked));
+        Err(Error::params(format!("unknown parameter {left}; awaited: {awaited}")))
     }
 
     fn take(&mut self, name: &str) -> Result<Value, Error> {
-        self.0.remove(name).ok_or_else(|| {
-            let found: Vec<_> = self.0.keys().map(String::as_str).collect();
-            Error::params(format!("parameter {name} is missing; not yet used: {}", listed(&found)))
+        self.asked.insert(name.to_owned());
+        self.left.remove(name).ok_or_else(|| {
+            let left = listed(self.left.keys());
+            Error::params(format!("parameter {name} is missing; not yet used: {left}"))
         })
     }
 }

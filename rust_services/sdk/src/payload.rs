@@ -55,7 +55,9 @@ impl Payload {
         let digest = &setup.payload_sha256;
         // The digest becomes a file name: nothing but a digest may pass.
         if digest.len() != 64 || !digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(Error::params("payload_sha256 is not 64 lower-case hexadecimal digits"));
+            return Err(Error::params(format!(
+                "payload_sha256 is {digest:?}; awaited 64 lower-case hexadecimal digits"
+            )));
         }
         let path = folder.join(format!("{digest}.safetensors"));
         let unreadable = |error| Error::digest(format!("payload {} is not readable: {error}", path.display()));

@@ -120,7 +120,9 @@ impl Benchmark for Rpc {
         let payload = match setup.transport() {
             Transport::Streamed => receive(&mut requests, &setup).await?,
             Transport::Mapped => Payload::map(&self.payloads, &setup)?,
-            Transport::Unspecified => return Err(Error::params("transport is unspecified").into()),
+            Transport::Unspecified => {
+                return Err(Error::params("transport is unspecified; awaited mapped or streamed").into());
+            }
         };
         let received_ns = now_ns();
         let prepare = |reply| Command::Prepare(Box::new(setup), payload, received_ns, reply);
