@@ -142,7 +142,8 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, kind: str) -
     elif kind == "folder":
         path.mkdir()
     elif kind == "link":
-        path.symlink_to(os.devnull)
+        path.symlink_to(tmp_path / "real.toml")
+        (tmp_path / "real.toml").write_text(HEAD + ROW)
     with pytest.raises(UsageError, match=re.escape(str(path))):
         load_suite(str(path))
 
