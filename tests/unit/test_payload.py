@@ -117,7 +117,9 @@ REFUSED = {
     "deep": file(b"[" * 200_000),
     "digits": file(b'{"x":' + b"1" * 5000 + b"}"),
     "a list": file([]),
-    "twins": file(b'{"x":{"dtype":"F64","shape":[0],"data_offsets":[0,0]},"x":{}}'),
+    "twins": file(
+        b'{"x":{"dtype":"F64","shape":[0],"data_offsets":[0,0]},"x":{"dtype":"F64","shape":[0],"data_offsets":[0,0]}}'
+    ),
     "nan": file(b'{"x":NaN}'),
     "entry no table": file({"x": 1}),
     "unknown key": file({"x": tensor(0, 8) | {"more": 1}}, b"\0" * 8),
