@@ -70,7 +70,7 @@ def test_one_sentence_per_comparison(place):
 def test_too_few_blocks_give_both_medians_and_no_ratio():
     table = samples.table(blocks=3)
     assert said(table, "kmeans.fit-iris", "time") == (
-        "inconclusive: 3 blocks, 5 needed; medians time: linfa 36.0 µs, sklearn 2.20 ms"
+        "inconclusive: 3 blocks, 5 needed; median time: linfa 36.0 µs, sklearn 2.20 ms"
     )
     assert not QUOTIENT.search(summary(table).replace("3 %", ""))
 
@@ -133,6 +133,12 @@ def test_the_figure_draws_intervals_in_order_and_no_point_for_a_wide_one():
     assert wide.point is None
     assert wide.low < wide.high
     assert narrow.low < narrow.point < narrow.high < figure(mine, TABLE.run.margin).axis.one
+
+
+def test_nothing_is_drawn_where_there_are_only_too_few_blocks():
+    table = samples.table({"ridge.fit-diabetes": samples.CELLS["ridge.fit-diabetes"]}, blocks=3)
+    assert "<figure>" not in render_html(table)
+    assert "<figure>" in render_html(refused_only())
 
 
 @pytest.mark.parametrize("ns", [1e-3, 1e2, 9.5e4, 8e5, 2e6, 1e9, 1e15])

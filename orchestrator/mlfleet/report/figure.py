@@ -47,6 +47,11 @@ class Figure:
     bars: tuple[Bar, ...]
     axis: Axis | None
 
+    @property
+    def worth_drawing(self) -> bool:
+        """Whether there is more to see than the sentences say: an interval, or a refusal that must not hide."""
+        return self.axis is not None or any(bar.state == "refused" for bar in self.bars)
+
 
 def figure(comparisons: Sequence[Comparison], margin: float) -> Figure:
     """The geometry of one workload's outcomes."""

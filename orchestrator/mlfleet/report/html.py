@@ -16,7 +16,7 @@ from mlfleet.report.provenance import provenance
 from mlfleet.report.rows import Row, rows
 from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentence, title
 from mlfleet.report.trials import cell_texts
-from mlfleet.report.units import percent
+from mlfleet.report.units import percent, plural
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import Comparison, Table
 
@@ -85,6 +85,7 @@ def render_html(table: Table) -> str:
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     return environment.get_template("page.html.j2").render(
         run=table.run,
+        blocks=plural(table.run.blocks, "block"),
         css=Markup(css),  # noqa: S704 - our own file
         css_hash=f"sha256-{digest}",
         first_line=first_line(table),

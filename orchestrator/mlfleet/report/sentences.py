@@ -139,7 +139,7 @@ def _where(where: str, invalid: dict[str, str]) -> str:
 
 def _without_interval(comparison: Comparison) -> str:
     values = _values(comparison)
-    medians = f"; medians {values}" if values else ""
+    medians = f"; median {values}" if values else ""
     if "few_blocks" in comparison.reasons:
         return f"inconclusive: {plural(comparison.blocks, 'block')}, {MIN_BLOCKS} needed{medians}"
     return f"inconclusive: {', '.join(comparison.reasons)}{medians}"

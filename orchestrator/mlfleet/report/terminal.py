@@ -9,6 +9,7 @@ from mlfleet.errors import printable
 from mlfleet.report.notes import absent, cautions, compares, how_to_narrow, reached_counts
 from mlfleet.report.rows import Row, rows
 from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentence, title
+from mlfleet.report.units import plural
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import Table
 
@@ -20,8 +21,8 @@ def render_terminal(table: Table, console: Console) -> None:
     """Print the whole report. All text of services and files is made harmless, and none of it is read as markup."""
     run = table.run
     _say(console, first_line(table), "bold")
-    facts = f"run {run.run}, suite {run.suite}, {run.setting}, {run.environment.runtime}, {run.blocks} blocks planned"
-    _say(console, facts)
+    blocks = f"{plural(run.blocks, 'block')} planned"
+    _say(console, f"run {run.run}, suite {run.suite}, {run.setting}, {run.environment.runtime}, {blocks}")
     compared = [planned for planned in run.workloads if not planned.control and planned.cells]
     _heading(console, "Outcomes")
     for planned in compared:
