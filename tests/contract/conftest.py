@@ -7,10 +7,12 @@ from contract import cases
 from contract.launched import SERVICES, Fleet, Target
 from mlfleet.launch.sockets import RunFolder
 
+FAULTS = ("test_faults.py", "test_lies.py")
+
 
 def pytest_ignore_collect(collection_path, config):
-    # The fault services have no images.
-    return True if collection_path.name == "test_faults.py" and "process" not in config.option.runtime else None
+    # The fault services have no images: tests of them need the process runtime.
+    return True if collection_path.name in FAULTS and "process" not in config.option.runtime else None
 
 
 def pytest_generate_tests(metafunc):

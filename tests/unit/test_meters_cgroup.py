@@ -221,3 +221,11 @@ def test_a_service_that_is_gone_reads_as_lost(tmp_path):
         assert not meters.reset_peak()
     assert set(found) == set(EDGE)
     assert {(reading.value, reading.reason) for reading in found.values()} == {(None, "lost")}
+
+
+def test_a_folder_above_our_namespace_is_not_visible(tmp_path):
+    root = write(tmp_path, "v2")
+    put(root / f"proc/{PID}/cgroup", "0::/../docker/abc\n")
+    put(root / "sys/fs/docker/abc/cpu.stat", "usage_usec 1\n")
+    assert folders(PID, root) == {"": None}
+    assert {reading.reason for reading in edge(root).values()} == {"not_visible"}

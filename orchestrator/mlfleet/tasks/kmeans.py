@@ -23,9 +23,10 @@ _DRAWS = 100
 _CRITERIA = (Objective("inertia", 1e-4), Partition("labels", 0.99))
 
 
-def lloyd(x: Floats, start: Floats, max_iter: int) -> tuple[Integers, Floats] | None:
+def lloyd(x: Floats, start: Floats, max_iter: int, weight: int = 0) -> tuple[Integers, Floats] | None:
     """Labels i64[n] and centres f64[k,d] once the labels stay, or None: a cluster became empty, or limit reached.
 
+    `weight`: how many further points the old centre counts as when the new one is taken; 0 is Lloyd (1982), 1 is linfa.
     Distances are sums of squared differences: the matrix-product form cancels.
     """
     centres, labels = start, np.full(len(x), -1)
@@ -36,7 +37,13 @@ def lloyd(x: Floats, start: Floats, max_iter: int) -> tuple[Integers, Floats] | 
             return labels.astype(np.int64), centres
         if len(np.unique(labels)) < len(start):
             return None
-        centres = np.stack([x[labels == number].mean(axis=0) for number in range(len(start))])
+        members = [x[labels == number] for number in range(len(start))]
+        centres = np.stack(
+            [
+                (mine.sum(axis=0) + weight * old) / (len(mine) + weight)
+                for mine, old in zip(members, centres, strict=True)
+            ]
+        )
     return None
 
 
@@ -63,15 +70,19 @@ def _fit(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
 
 
 def _start(x: Floats, k: int, max_iter: int, seed: int, name: str) -> tuple[Floats, tuple[Integers, Floats]]:
-    # The first k rows of the first permutation by the run's seed from which no cluster empties: what an empty cluster
-    # gets is each library's own choice. Draws that fail are skipped in order, so the start depends on the seed alone.
+    # The first k rows of the first permutation by the run's seed from which no cluster empties (what an empty cluster
+    # gets is each library's own choice) and both ways of taking a new centre end in one partition: from other starts
+    # each library is right at its own fixed point, and the seed would decide whether there is a ratio.
+    # Draws that fail are skipped in order, so the start depends on the seed alone.
     for order in islice(permutations(len(x), seed), _DRAWS):
         start = np.ascontiguousarray(x[order[:k]])
-        if (fitted := lloyd(x, start, max_iter)) is not None:
+        fitted = lloyd(x, start, max_iter)
+        other = lloyd(x, start, max_iter, weight=1) if fitted else None
+        if fitted and other and (fitted[0] == other[0]).all():
             return start, fitted
     raise UsageError(
-        f"kmeans.fit on {name!r} with k = {k}: of {_DRAWS} starts each emptied a cluster or was not stable after "
-        f"{max_iter} iterations; try a smaller k or a larger max_iter"
+        f"kmeans.fit on {name!r} with k = {k}: of {_DRAWS} starts each emptied a cluster, was not stable after "
+        f"{max_iter} iterations, or ended in a partition that depends on the update; try a smaller k or a larger max_iter"
     )
 
 

@@ -21,14 +21,20 @@ pub fn service() -> Service {
         .fact("ndarray", locked_version("ndarray"))
         .fact("linfa-linalg", locked_version("linfa-linalg"))
         .fact("matrixmultiply", locked_version("matrixmultiply"))
+        .fact("rayon", "the main thread is one of the pool's")
         .fact("blas", "none: matrixmultiply and linfa-linalg, both Rust")
         .pool("rayon", locked_version("rayon-core"), start_rayon)
 }
 
 /// The pool that linfa's k-means runs on. Set here, so that the launcher's number holds whatever else is in its
-/// environment.
+/// environment. The main thread is one of its threads: a pool beside it would put a change of threads into every
+/// iteration of k-means, which on one CPU costs more than the iteration itself on small data.
 fn start_rayon(threads: usize) -> usize {
-    if let Err(error) = ThreadPoolBuilder::new().num_threads(threads).build_global() {
+    if let Err(error) = ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .use_current_thread()
+        .build_global()
+    {
         eprintln!("rayon keeps its own number of threads: {error}");
     }
     rayon::current_num_threads()

@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_singular_problem_is_refused() {
         let mut inputs = Inputs::default()
-            .with("x_train", array![[1.0, 1.0], [2.0, 2.0]])
+            .with("x_train", array![[3.0], [3.0]])
             .with("y_train", array![1.0, 2.0]);
         let mut job = fit(&mut inputs, &mut Params::default().with("alpha", 0_i64)).unwrap();
         assert!(job.step().is_err());
