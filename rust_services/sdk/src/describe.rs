@@ -118,6 +118,6 @@ mod tests {
 
     #[test]
     fn the_process_may_run_somewhere() {
-        assert_eq!(cpus().unwrap().len(), available_parallelism().unwrap().get());
+        assert!(!cpus().unwrap().is_empty());
     }
 }
