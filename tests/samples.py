@@ -98,8 +98,8 @@ def contestant(key: str, version: str = "1.9.1", reason: str = "") -> Contestant
     control = key.startswith("null")
     service = Service(key, LANGUAGES.get(key, "rust"), f"mlfleet/{key}:{version}", control, 512 * MIB)
     if reason:
-        return Contestant(service, None, None, reason, None)
-    return Contestant(service, f"sha256:{SHA}", 180 * MIB, "", identity(key, version))
+        return Contestant(service, None, None, None, reason, None)
+    return Contestant(service, f"sha256:{SHA}", 180 * MIB, None, "", identity(key, version))
 
 
 def identity(key: str, version: str) -> Identity:

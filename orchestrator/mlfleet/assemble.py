@@ -77,17 +77,18 @@ def contestants(request: Request, builder: Builder, environment: Environment, be
     for service, state in states.items():
         absent = state.state in {"missing", "not_built"}
         if state.state == "stale" or (absent and service.key in request.named):
-            raise errors.HostError(f"service {service.key}: {state.reason}")
+            hint = f"mlfleet build {service.key} --runtime {environment.runtime}"
+            raise errors.HostError(f"{state.reason}; try: {hint}")
     found = []
     for service, state in states.items():
         if state.state in {"missing", "not_built"}:
-            found.append(Contestant(service, None, None, f"not_built: {state.reason}", None))
+            found.append(Contestant(service, None, None, None, f"not_built: {state.reason}", None))
             continue
         bench.progress(service.key, "describe")
         answer = identify(service, state.image_id, environment, bench)
         identity = answer if isinstance(answer, Identity) else None
         reason = answer if isinstance(answer, str) else ""
-        found.append(Contestant(service, state.image_id, state.size_bytes, reason, identity))
+        found.append(Contestant(service, state.image_id, state.size_bytes, state.stand_in, reason, identity))
     return tuple(found)
 
 

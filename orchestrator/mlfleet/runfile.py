@@ -19,6 +19,8 @@ class Contestant:
     # None: not built, and `reason` says why.
     image_id: str | None
     size_bytes: int | None
+    # How its base image was made where no registry answered; None for an official one.
+    stand_in: str | None
     reason: str
     # Describe, asked once before the plan was made; None if it could not be asked.
     identity: Identity | None

@@ -1,6 +1,6 @@
 """The reason for this project: services that lie are refused, each for its own reason, and their honest twin is not.
 
-linfa's own adapter, spoilt in one way each (crate mlfleet-fault), runs against scikit-learn on the real data of the suite.
+linfa's own adapter, spoilt in one way each (crate mlfleet-fault), runs against scikit-learn on the suite's real data.
 """
 
 import os

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import docker
 from docker.errors import ImageNotFound
 
-import docker
 from mlfleet.builders.source import dockerfile, source_digest
 from mlfleet.builders.state import Build, BuildState
 from mlfleet.builders.steps import run

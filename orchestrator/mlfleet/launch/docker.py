@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
 
-import docker
 from mlfleet.errors import HostError
 from mlfleet.launch.base import Exit, LaunchFailed, LaunchSpec
 from mlfleet.launch.recipe import (

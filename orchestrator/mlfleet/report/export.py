@@ -7,7 +7,7 @@ from statistics import median
 
 from mlfleet.codec import canonical
 from mlfleet.model import Metric, Param, Record
-from mlfleet.report.rows import peak_charged
+from mlfleet.report.rows import ANONYMOUS, CHARGED, level_after_prepare, peak_charged
 from mlfleet.report.sentences import edges
 from mlfleet.runfile import PlannedWorkload, RunFile
 from mlfleet.stats import Estimate
@@ -50,6 +50,8 @@ COLUMNS: dict[str, Callable[[RunFile, PlannedWorkload, Record], Json]] = {
     "peak_anonymous_absent": lambda _, __, record: value(record, "memory")[1],
     "peak_charged_bytes": lambda _, __, record: peak_charged(record)[0],
     "peak_charged_absent": lambda _, __, record: peak_charged(record)[1],
+    "prepared_anonymous_bytes": lambda _, __, record: level_after_prepare(record, ANONYMOUS),
+    "prepared_charged_bytes": lambda _, __, record: level_after_prepare(record, CHARGED),
     "cold_ns": lambda _, __, record: record.cold.ns_per_iteration if record.cold else None,
     "launch_ns": lambda _, __, record: _phase(record, "launch"),
     "import_ns": lambda _, __, record: _phase(record, "import"),

@@ -62,6 +62,8 @@ def _service(table: Table, contestant: Contestant) -> Iterator[tuple[str, str]]:
     yield "image", f"{service.image}, {contestant.image_id or 'not built'}"
     if contestant.size_bytes is not None:
         yield "size", size(contestant.size_bytes)
+    if contestant.stand_in:
+        yield "base image", f"a stand-in made on the host ({contestant.stand_in}), no registry answered"
     if contestant.reason:
         yield "note", contestant.reason
     known = identity(table, service.key)

@@ -1,18 +1,19 @@
 """A workload's cells as rows of text in the order of their rank: what the terminal and the page both print."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from mlfleet.model import Metric, Record
 from mlfleet.report.sentences import amount
-from mlfleet.report.units import count, duration, duration_span, number, size_span
+from mlfleet.report.units import count, duration, duration_span, number, size, size_span
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import CellRow, Comparison, Table, value
 from mlfleet.verdict import Group, Verdict
 
-# The reading's name among the meters, which what reads records may not import: all that the memory limit counts.
-PEAK_CHARGED = "memory_peak_charged"
+# Names among the meters, which what reads records may not import: all that the memory limit counts, and its part that
+# no file can give back.
+PEAK_CHARGED, CHARGED, ANONYMOUS = "memory_peak_charged", "memory_charged", "memory_anonymous"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,13 @@ def peak_charged(record: Record) -> tuple[float | None, str]:
             return None, reading.reason or "lost" if reading else "lost"
         found.append(float(reading.value))
     return max(found), ""
+
+
+def level_after_prepare(record: Record, name: str) -> float | None:
+    """A memory level in bytes once the job was built: what was there before any work."""
+    prepare = next((phase for phase in record.phases if phase.name == "prepare"), None)
+    reading = prepare.readings.get(name) if prepare else None
+    return None if reading is None or reading.value is None else float(reading.value)
 
 
 def verdict_text(verdict: Verdict) -> str:
@@ -130,8 +138,8 @@ def _row(cell: CellRow, rank: int | None, shared: bool, unranked: str) -> Row:
         verdict=verdict_text(cell.verdict),
         time=_estimate(cell, "time"),
         quality=_quality(cell),
-        anonymous=_estimate(cell, "memory"),
-        charged=_charged(cell),
+        anonymous=_with_work(_estimate(cell, "memory"), cell, ANONYMOUS),
+        charged=_with_work(_charged(cell), cell, CHARGED),
         cpu=_estimate(cell, "cpu"),
         cold=_cold(cell),
     )
@@ -157,6 +165,16 @@ def _charged(cell: CellRow) -> Figure:
     if not known:
         return Figure("none", next((reason for _, reason in found if reason), "not_measured"), None)
     return Figure(amount("memory", median(known)), f"median of {count(len(known))}", median(known))
+
+
+def _with_work(figure: Figure, cell: CellRow, level: str) -> Figure:
+    """The figure with what the work itself needed: the peak less the level after prepare, median over the trials."""
+    peak = peak_charged if level == CHARGED else lambda record: value(record, "memory")
+    both = [(peak(record)[0], level_after_prepare(record, level)) for record in cell.records]
+    work = [high - before for high, before in both if high is not None and before is not None]
+    if not work:
+        return figure
+    return replace(figure, note=f"{figure.note}; {size(median(work))} above prepare")
 
 
 def _quality(cell: CellRow) -> Figure:

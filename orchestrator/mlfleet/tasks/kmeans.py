@@ -82,7 +82,7 @@ def _start(x: Floats, k: int, max_iter: int, seed: int, name: str) -> tuple[Floa
             return start, fitted
     raise UsageError(
         f"kmeans.fit on {name!r} with k = {k}: of {_DRAWS} starts each emptied a cluster, was not stable after "
-        f"{max_iter} iterations, or ended in a partition that depends on the update; try a smaller k or a larger max_iter"
+        f"{max_iter} iterations, or ended in a partition that depends on the update; try another k or a larger max_iter"
     )
 
 
