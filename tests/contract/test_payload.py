@@ -56,18 +56,6 @@ def test_mapped(fleet, target, offered, tmp_path):
         assert len(measure(launched, [1]).samples) == 1
 
 
-def test_mapped_but_no_safetensors(fleet, target, offered, tmp_path):
-    data = b"no safetensors file"
-    setup = setup_of(offered[0], data, transport=pb.TRANSPORT_MAPPED)
-    path = tmp_path / f"{setup.payload_sha256}.safetensors"
-    path.write_bytes(data)
-    with fleet.launch(target, path) as launched:
-        found = refusal(lambda: prepare(launched, setup))
-        assert found.kind == ("INVALID_ARGUMENT", "params")
-        assert "safetensors" in found.message
-        assert_works(launched, offered[0])
-
-
 def test_calls_out_of_order(fleet, target, offered):
     case = offered[0]
     with fleet.launch(target) as launched:

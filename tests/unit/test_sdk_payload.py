@@ -95,6 +95,16 @@ def test_an_absent_file_is_data_loss(tmp_path):
         read_mapped(pb.Setup(payload_sha256="0" * 64), tmp_path)
 
 
+@pytest.mark.parametrize("data", [b"no safetensors file", (1 << 60).to_bytes(8, "little") + b"{}"])
+def test_what_is_no_safetensors_file_is_refused_both_ways(tmp_path, data):
+    setup = setup_for(data)
+    (tmp_path / f"{setup.payload_sha256}.safetensors").write_bytes(data)
+    with pytest.raises(InvalidArgument, match="payload is no safetensors file"):
+        read_mapped(setup, tmp_path)
+    with pytest.raises(InvalidArgument, match="payload is no safetensors file"):
+        read_streamed(setup, chunked(data, 7))
+
+
 def test_outputs_are_read_back_with_their_receipt():
     data = encode_outputs(
         {
