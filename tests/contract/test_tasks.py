@@ -58,10 +58,11 @@ def test_streamed_end_to_end(launched, offered, subtests):
 
 
 def test_mapped_end_to_end(fleet, target, offered, subtests):
-    for case in offered:
-        # A launch maps one payload.
-        with subtests.test(task=case.task.name), fleet.launch(target, case.payload.path) as launched:
-            end_to_end(launched, case, "mapped")
+    # A launch maps one payload.
+    with fleet.launch_each(target, [case.payload.path for case in offered]) as services:
+        for case, launched in zip(offered, services, strict=True):
+            with subtests.test(task=case.task.name):
+                end_to_end(launched, case, "mapped")
 
 
 def test_an_iteration_is_pure(launched, offered, subtests):
