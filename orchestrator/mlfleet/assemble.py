@@ -18,6 +18,7 @@ from mlfleet.identify import identify
 from mlfleet.model import SCHEMA, Environment, Identity, Runtime, Service, Setting, Workload
 from mlfleet.plan import plan_blocks
 from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
+from mlfleet.tasks.control import TASKS as CONTROLS
 from mlfleet.tasks.control import WORKLOAD as CONTROL
 
 PROTO = Path("proto/mlfleet/v1/benchmark.proto")
@@ -97,7 +98,7 @@ def planned_workload(
 ) -> PlannedWorkload:
     """Dataset, payload and cells of one workload; a dataset that is not here leaves it without cells."""
     task = tasks.get(workload.task)
-    is_control = workload.name == CONTROL.name
+    is_control = workload.task in {control.name for control in CONTROLS}
     entry = datasets.entry(workload.dataset)
     try:
         dataset = datasets.load(workload.dataset)

@@ -23,6 +23,8 @@ class Parts:
     outputs_sha256: str | None = None
     recipe: Mapping[str, str] = field(default_factory=dict)
     log_tail: str = ""
+    # Of a bug of our own.
+    trace: str = ""
 
     def record(self, trial: Trial, image_id: str | None, evidence: Evidence) -> Record:
         """The finished record, with the verdict that the evidence gives."""
@@ -46,5 +48,5 @@ class Parts:
             quality=self.quality,
             outputs_sha256=self.outputs_sha256,
             recipe=self.recipe,
-            log_tail=self.log_tail,
+            log_tail=self.log_tail + self.trace,
         )

@@ -233,8 +233,9 @@ class TrialRun:
             evidence.findings += (Finding("output", error.verdict.value, str(error)),)
         except MlfleetError:
             raise
-        except Exception:  # noqa: BLE001 - a bug of ours must become a verdict, with its traceback
-            evidence.own_error = traceback.format_exc()
+        except Exception as error:  # noqa: BLE001 - a bug of ours must become a verdict, with its traceback
+            evidence.own_error = f"{type(error).__name__}: {error}"
+            self.parts.trace = traceback.format_exc()
         else:
             return
         self.alive = False

@@ -35,6 +35,7 @@ from mlfleet.meters import open_meters
 from mlfleet.model import Runtime
 from mlfleet.runfile import RunFile, read_run
 from mlfleet.runner import cells_of, go_on, measure_run
+from mlfleet.tasks.control import WORKLOAD as CONTROL
 from mlfleet.verdict import Group
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -245,8 +246,9 @@ def _say_absent(run: RunFile) -> None:
     for planned in run.workloads:
         if planned.unavailable:
             say(f"{planned.workload.name} is not measured: {planned.unavailable}")
-    if not any(planned.cells for planned in run.workloads if not planned.control):
-        raise HostError("no framework here can do any of the workloads; try: mlfleet build, mlfleet data")
+    asked = [planned for planned in run.workloads if planned.workload != CONTROL]
+    if not any(planned.cells for planned in asked):
+        raise HostError("no service here can do any of the workloads; try: mlfleet build, mlfleet data")
 
 
 def _check_memory(awaited: int) -> None:

@@ -1,5 +1,6 @@
 """From started to bound: the wait for a service's socket."""
 
+from pathlib import Path
 from typing import Protocol
 
 from mlfleet.client import NotServing
@@ -30,7 +31,7 @@ class Stopper(Protocol):
 def await_socket(running: Running, stop: Stopper) -> None:
     """Return when a socket is bound and somebody listens. Raises NotServing, NotOurSocket, InterruptedRun."""
     polls = 0
-    while not running.socket.exists():
+    while not _listening(running.socket):
         stop.wait(POLL_S)
         stop.check()
         polls += 1
@@ -40,4 +41,12 @@ def await_socket(running: Running, stop: Stopper) -> None:
         if polls * POLL_S > LAUNCH_S:
             message = f"no socket after {LAUNCH_S:.0f} s"
             raise NotServing(message)
-    peer(running.socket)
+
+
+def _listening(socket: Path) -> bool:
+    """Whether somebody listens there. A socket that is bound but does not listen yet refuses for a moment."""
+    try:
+        peer(socket)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    return True
