@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -28,9 +28,9 @@ from mlfleet.launch.docker import connect as connect_engine
 from mlfleet.launch.process import ProcessLauncher
 from mlfleet.launch.sockets import RunFolder
 from mlfleet.ledger import Ledger
-from mlfleet.ledger_lines import closed_blocks
+from mlfleet.ledger_lines import RUN, closed_blocks
 from mlfleet.live import LiveProgress
-from mlfleet.locks import host_lock, run_lock
+from mlfleet.locks import LOCK, host_lock, run_lock
 from mlfleet.meters import open_meters
 from mlfleet.model import Runtime
 from mlfleet.runfile import RunFile, read_run
@@ -117,9 +117,10 @@ def run(suite: str | None, max_time: float | None, out: Path | None, resume: Pat
         folder = out or RESULTS / name
         with ExitStack() as stack:
             stack.enter_context(host_lock(name))
+            stack.enter_context(_claimed(folder, name))
             planned, bench = stack.enter_context(_planned(asked, name, stop))
             _say_absent(planned)
-            ledger = stack.enter_context(_created(folder, planned))
+            ledger = stack.enter_context(Ledger.create(folder, encode(planned)))
             return _measure(planned, folder, ledger, bench, max_time)
 
 
@@ -150,13 +151,18 @@ def _same_builds(run: RunFile) -> None:
 
 
 @contextmanager
-def _created(folder: Path, run: RunFile) -> Iterator[Ledger]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{folder}: {error.strerror}; awaited a folder that can be made and written") from error
-    with run_lock(folder, run.run), Ledger.create(folder, encode(run)) as ledger:
-        yield ledger
+def _claimed(folder: Path, run: str) -> Iterator[None]:
+    """The run's folder is ours before anything is launched; one in which no run was begun is not left behind."""
+    if (folder / RUN).exists():
+        raise StorageError(f"{folder} holds a run already; try: mlfleet run --resume {folder}, or another --out")
+    with run_lock(folder, run):
+        try:
+            yield
+        finally:
+            if not (folder / RUN).exists():
+                (folder / LOCK).unlink()
+                with suppress(OSError):  # It was there before, with files of the user's.
+                    folder.rmdir()
 
 
 @contextmanager
