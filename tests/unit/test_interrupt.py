@@ -8,6 +8,14 @@ from mlfleet.errors import InterruptedRun
 from mlfleet.interrupt import SIGNALS, Stop
 
 
+@pytest.fixture(autouse=True)
+def _hangup_is_not_ignored():
+    """Whoever runs the tests under nohup ignores SIGHUP, and Stop leaves that alone."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def test_without_a_signal_nothing_happens():
     with Stop() as stop:
         stop.check()
