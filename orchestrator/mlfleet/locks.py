@@ -1,13 +1,14 @@
-"""Two locks, freed by the kernel however their holder dies: one for a run's folder, one for measuring on this host.
+"""Locks, freed by the kernel however their holder dies: of a run's folder, of measuring on this host, of a launch site.
 
-Both are flock(2) on a file that stays where it is: deleting it would let two holders lock two files of one name.
+All are flock(2). The first two are files that stay where they are: deleting one would let two holders lock two files of
+one name. The third, `claim`, goes with what it guards, so whoever gets it looks whether it still has that name.
 """
 
 import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,6 +22,7 @@ LOCK = "lock"
 # Where the host lock is, unless MLFLEET_LOCK says otherwise: a tmpfs that every container of the host can mount, too.
 HOST_LOCK = Path("/dev/shm/mlfleet.lock")  # noqa: S108 - meant to be shared; never followed through a link
 HOST_LOCK_VARIABLE = "MLFLEET_LOCK"
+CHECK_SUFFIX = ".check"
 # Their servers may forget a lock, or keep it for a client that died.
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "lustre", "fuse.sshfs"})
 # A look at a lock (`holder`) takes it for microseconds; a start that meets one tries again.
@@ -65,6 +67,40 @@ def host_lock(run: str, path: Path | None = None) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def check_lock(name: str) -> Iterator[None]:
+    """Be the only `mlfleet check` of this host, beside the host lock's file: a check does not wait for a long run.
+
+    Raises LockedError naming the holder; StorageError where the file cannot be opened.
+    """
+    measuring = Path(os.environ.get(HOST_LOCK_VARIABLE) or HOST_LOCK)
+    with _held(measuring.with_name(measuring.name + CHECK_SUFFIX), "checking on this host", name, 0o666):
+        yield
+
+
+def claim(path: Path, run: str, patience_s: float, check: Callable[[], None] = lambda: None) -> int:
+    """A descriptor that holds the lock file at `path`, made if need be; its holder may delete the file.
+
+    Waits for another holder; `check` may raise meanwhile. Raises LockedError after that, StorageError where the file
+    cannot be opened. A child that inherits the descriptor holds the lock on.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            fd = _open(path, 0o600, create=True)
+        except OSError as error:
+            raise StorageError(f"cannot open the lock {path}: {error.strerror}") from error
+        if _try(fd) and _still_at(path, fd):
+            _sign(fd, run)
+            return fd
+        found = _body(fd)
+        os.close(fd)
+        check()
+        if time.monotonic() > deadline:
+            raise LockedError(f"{path} is held by {f'pid {found.pid}' if found else 'another process'}: wait for it")
+        time.sleep(PATIENCE_S / 2)
+
+
 def holder(path: Path) -> Holder | str | None:
     """Who holds the lock file: None if nobody does, a sentence where that cannot be told (it counts as held)."""
     try:
@@ -79,6 +115,11 @@ def holder(path: Path) -> Holder | str | None:
         return _body(fd) or "a process that has not written its name yet"
     finally:
         os.close(fd)
+
+
+def boot_id() -> str:
+    """The kernel's name for the time since it started."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
@@ -108,9 +149,7 @@ def _held(path: Path, what: str, run: str, mode: int) -> Iterator[None]:
                 name = f"run {found.run!r}, pid {found.pid}" if found else "a process that has not written its name yet"
                 raise LockedError(f"{what} is held by {name} (lock {path}): wait for it, or stop it")
             time.sleep(PATIENCE_S / 20)
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, encode(Holder(os.getpid(), boot, run)), 0)
+        _sign(fd, run)
         yield
         os.ftruncate(fd, 0)
     finally:
@@ -145,6 +184,18 @@ def _try(fd: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _still_at(path: Path, fd: int) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(fd).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _sign(fd: int, run: str) -> None:
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, encode(Holder(os.getpid(), boot_id(), run)), 0)
 
 
 def _body(fd: int) -> Holder | None:

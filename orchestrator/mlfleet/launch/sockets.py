@@ -1,20 +1,25 @@
 """Where services bind: a private folder a run, a fresh one an attempt; and what lies at the end of a socket."""
 
+import os
 import shutil
 import socket
 import stat
 import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from os import getuid
 from pathlib import Path
 from typing import Self
 
 from mlfleet.errors import HostError
+from mlfleet.launch.leftovers import BOOT_LABEL, LOCK_LABEL, RUN_LABEL, Owned
+from mlfleet.locks import boot_id, claim
 
 NAME = "s"
 # sockaddr_un.sun_path, less its closing NUL.
 MAX_PATH_BYTES = 107
 PEER_TIMEOUT_S = 1.0
+# The reaper of a killed run has at most 10 s for its work.
+REAPER_S = 15.0
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -32,21 +37,34 @@ class Peer:
 
 
 class RunFolder:
-    """`/dev/shm/mlf-<run8>`, 0700: nobody but us and the containers that it is mounted into comes near a socket."""
+    """`/dev/shm/mlf-<run8>`, 0700: nobody but us and the containers that it is mounted into comes near a socket.
 
-    def __init__(self, run: str, base: Path | None = None) -> None:
-        """Make the folder afresh. Raises HostError where it belongs to somebody else or the path is too long."""
-        self.path = (base or _base()) / f"mlf-{run[:8]}"
+    A lock beside it says that the run's launches are looked after: by this process, or by the reaper that inherits it.
+    """
+
+    def __init__(self, run: str, base: Path | None = None, check: Callable[[], None] = lambda: None) -> None:
+        """Claim the lock and make the folder afresh. `check` may raise while the reaper of a killed run is at work.
+
+        Raises HostError where the folder belongs to somebody else or the path is too long, LockedError.
+        """
+        self._owned = Owned(run[:8], base or run_base(), None)
+        self.path = self._owned.folder
         self.attempts = 0
         if len(bytes(self.path / "9999" / NAME)) > MAX_PATH_BYTES:
             message = f"socket path {self.path / '9999' / NAME} is longer than {MAX_PATH_BYTES} bytes"
             raise HostError(message)
-        if self.path.is_symlink() or (self.path.exists() and self.path.stat().st_uid != getuid()):
+        if self.path.is_symlink() or (self.path.exists() and self.path.stat().st_uid != os.getuid()):
             message = f"{self.path} belongs to somebody else; remove it"
             raise HostError(message)
+        self.lock_fd = claim(self._owned.lock, run, REAPER_S, check)
         # Left by a run that was killed: a fresh process must never meet an old socket.
-        self.remove()
+        self._clear()
         self.path.mkdir(mode=0o700)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What every launch of this run is marked with: enough to tell later whether anybody looks after it."""
+        return {RUN_LABEL: self._owned.run8, BOOT_LABEL: boot_id(), LOCK_LABEL: str(self._owned.lock)}
 
     def fresh(self) -> Path:
         """A new folder for one attempt, open to the service's user whatever the umask."""
@@ -57,7 +75,16 @@ class RunFolder:
         return folder
 
     def remove(self) -> None:
-        """Remove it with all that services left there. Raises HostError if something stays."""
+        """Remove it with all that services left there, and the lock. Raises HostError if something stays."""
+        try:
+            # On the way out the reaper may have been faster, and another run of that name may be here already.
+            if self._owned.holds_lock(self.lock_fd):
+                self._clear()
+                self._owned.lock.unlink()
+        finally:
+            os.close(self.lock_fd)
+
+    def _clear(self) -> None:
         try:
             shutil.rmtree(self.path)
         except FileNotFoundError:
@@ -101,6 +128,7 @@ def _inode(path: Path) -> int:
     return found.st_ino
 
 
-def _base() -> Path:
+def run_base() -> Path:
+    """Where runs have their folders."""
     shm = Path("/dev/shm")  # noqa: S108 - the folder below is private; memory is not touched by a disk's delays
     return shm if shm.is_dir() else Path("/tmp")  # noqa: S108
