@@ -19,6 +19,7 @@ COMMANDS = MappingProxyType(
         "list": "list:list_",
         "plan": "run:plan",
         "build": "build:build",
+        "check": "check:check",
         "data": "data:data",
         "run": "run:run",
         "report": "report:report",

@@ -16,23 +16,16 @@ from mlfleet import build as builds
 from mlfleet import report as reports
 from mlfleet.bench import Bench
 from mlfleet.catalogue import load_suite
-from mlfleet.client import connect
 from mlfleet.codec import encode
+from mlfleet.commands.benches import engine_version, open_bench
 from mlfleet.commands.common import ROOT, choose_runtime, json_option, print_json, runtime_option, say, services
 from mlfleet.commands.report import read_table
 from mlfleet.errors import HostError, InterruptedRun, StorageError, UsageError
 from mlfleet.interrupt import Stop
-from mlfleet.launch.base import Launcher
-from mlfleet.launch.docker import DockerLauncher
-from mlfleet.launch.docker import connect as connect_engine
-from mlfleet.launch.process import ProcessLauncher
-from mlfleet.launch.sockets import RunFolder
 from mlfleet.ledger import Ledger
 from mlfleet.ledger_lines import RUN, closed_blocks
 from mlfleet.live import LiveProgress
 from mlfleet.locks import LOCK, host_lock, run_lock
-from mlfleet.meters import open_meters
-from mlfleet.model import Runtime
 from mlfleet.runfile import RunFile, read_run
 from mlfleet.runner import cells_of, go_on, measure_run
 from mlfleet.tasks.control import WORKLOAD as CONTROL
@@ -126,14 +119,14 @@ def run(suite: str | None, max_time: float | None, out: Path | None, resume: Pat
 
 def _resume(folder: Path, max_time: float | None, stop: Stop) -> int:
     run = read_run(folder)
-    here = host.fingerprint(host.facts(), {"docker_engine": _engine_version(run.environment.runtime)})
+    here = host.fingerprint(host.facts(), {"docker_engine": engine_version(run.environment.runtime)})
     if differing := host.differing(run.host_fingerprint, here):
         raise HostError(f"{folder} was begun on another host: {', '.join(differing)} differ; it cannot go on here")
     with ExitStack() as stack:
         stack.enter_context(host_lock(run.run))
         stack.enter_context(run_lock(folder, run.run))
         _same_builds(run)
-        bench = stack.enter_context(_bench(run.run, run.environment.runtime, stop))
+        bench = stack.enter_context(open_bench(run.run, run.environment.runtime, stop))
         ledger = stack.enter_context(Ledger.open(folder))
         go_on(ledger)
         return _measure(run, folder, ledger, bench, max_time)
@@ -184,41 +177,9 @@ def _planned(asked: Options, name: str, stop: Stop) -> Iterator[tuple[RunFile, B
     )
     runtime = choose_runtime(asked.runtime)
     _check_memory(len(chosen) * suite.memory_bytes)
-    with _bench(name, runtime, stop) as bench:
-        builder, engine = builds.builder(runtime, ROOT), _engine_version(runtime)
+    with open_bench(name, runtime, stop) as bench:
+        builder, engine = builds.builder(runtime, ROOT), engine_version(runtime)
         yield assemble.make_run(request, builder, runtime, engine, bench, ROOT), bench
-
-
-def _engine_version(runtime: Runtime) -> str | None:
-    if runtime != "docker":
-        return None
-    engine = connect_engine()
-    version: str = engine.version()["Version"]
-    engine.close()
-    return version
-
-
-@contextmanager
-def _bench(run: str, runtime: Runtime, stop: Stop) -> Iterator[Bench]:
-    run8 = assemble.run8(run)
-    with ExitStack() as stack:
-        sockets = stack.enter_context(RunFolder(run8))
-        launcher: Launcher
-        if runtime == "docker":
-            engine = connect_engine()
-            stack.callback(engine.close)
-            launcher = DockerLauncher(engine)
-        else:
-            launcher = ProcessLauncher(lambda service: builds.process_command(service, ROOT))
-        yield Bench(
-            run8=run8,
-            launcher=launcher,
-            stop=stop,
-            connect=connect,
-            open_meters=open_meters,
-            socket_folder=sockets.fresh,
-            progress=lambda framework, phase: say(f"{framework}: {phase}") if phase == "describe" else None,
-        )
 
 
 def _measure(run: RunFile, folder: Path, ledger: Ledger, bench: Bench, max_time: float | None) -> int:
