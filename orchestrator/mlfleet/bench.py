@@ -1,9 +1,9 @@
 """What a trial needs: its cell, and the bench it runs on. Tests hand in benches that take no time."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlfleet.client import Client
@@ -46,6 +46,8 @@ class Bench:
     socket_folder: Callable[[], Path]
     # (framework, phase) for whoever shows progress.
     progress: Callable[[str, str], None]
+    # What every launch is marked with: run, boot, and the lock that says whether anybody looks after it.
+    labels: Mapping[str, str] = field(default_factory=dict)
     # Keeps outputs by their SHA-256.
     store_blob: Callable[[bytes], str] = lambda data: hashlib.sha256(data).hexdigest()
 

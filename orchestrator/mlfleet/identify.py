@@ -20,7 +20,7 @@ def identify(service: Service, image_id: str | None, environment: Environment, b
         payload=None,
         name=f"mlf-{bench.run8}-describe-{service.key}",
         socket_folder=bench.socket_folder(),
-        labels={"dev.mlfleet.run": bench.run8},
+        labels=bench.labels,
     )
     with ExitStack() as stack:
         try:

@@ -3,23 +3,29 @@
 import os
 import select
 import signal
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Self
 
 from mlfleet.errors import InterruptedRun
 
+# The reaper removes what is then still there.
+LEAVE_AT = 3
+SHOW_CURSOR = b"\x1b[?25h"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:
     """Whether and how often we were told to stop; a context manager, for the main thread only.
 
-    The first signal asks for an orderly end, the second to skip grace, the third to leave at once: who runs the phases
-    asks `check` between them, who cleans up looks at `count`.
+    The first signal asks for an orderly end: who runs the phases asks `check` between them. The second skips grace: who
+    would remove things asks `hurried`, and leaves them to the reaper. The third ends the process in its handler.
     """
 
-    def __init__(self) -> None:
-        """Nothing is installed before the context is entered."""
+    def __init__(self, leave: Callable[[int], object] = os._exit) -> None:
+        """Nothing is installed before the context is entered. `leave` ends the process with a status, at once."""
+        self._leave = leave
         self._signals: list[int] = []
         self._before: dict[signal.Signals, object] = {}
         self._reader = self._writer = -1
@@ -28,6 +34,10 @@ class Stop:
     def requested(self) -> bool:
         """Whether a signal came."""
         return bool(self._signals)
+
+    def hurried(self) -> bool:
+        """Whether a second signal came."""
+        return self.count > 1
 
     @property
     def count(self) -> int:
@@ -74,8 +84,10 @@ class Stop:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._signals.append(number)
-        try:
+        # Full: whoever waits is awake already.
+        with suppress(BlockingIOError):
             os.write(self._writer, b"!")
-        except BlockingIOError:
-            # Full: whoever waits is awake already.
-            return
+        if len(self._signals) == LEAVE_AT:
+            # Of the terminal, which may have lost its cursor to a live display.
+            os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + b"mlfleet: left at once; the reaper cleans up\n")
+            self._leave(128 + self._signals[0])

@@ -86,7 +86,7 @@ class TrialRun:
             name=f"mlf-{self._bench.run8}-{cell.id[:8]}-{self.trial.block}-{self.trial.attempt}",
             socket_folder=self._bench.socket_folder(),
             labels={
-                "dev.mlfleet.run": self._bench.run8,
+                **self._bench.labels,
                 "dev.mlfleet.cell": cell.id,
                 "dev.mlfleet.block": str(self.trial.block),
                 "dev.mlfleet.attempt": str(self.trial.attempt),

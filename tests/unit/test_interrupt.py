@@ -47,15 +47,20 @@ def test_each_signal_ends_one_wait():
 
 
 def test_the_first_signal_decides_the_status_and_all_are_counted():
-    with Stop() as stop:
-        for _ in range(3):
-            signal.raise_signal(signal.SIGTERM)
+    left = []
+    with Stop(left.append) as stop:
+        signal.raise_signal(signal.SIGTERM)
+        assert (stop.hurried(), left) == (False, [])
+        signal.raise_signal(signal.SIGTERM)
+        assert (stop.hurried(), left) == (True, [])
+        signal.raise_signal(signal.SIGINT)
+        assert left == [143], "the third leaves at once"
         signal.raise_signal(signal.SIGINT)
         assert (stop.count, stop.signal) == (4, signal.SIGTERM)
 
 
 def test_a_full_pipe_does_not_raise():
-    with Stop() as stop:
+    with Stop(lambda _: None) as stop:
         for _ in range(70_000):
             stop._note(signal.SIGINT, None)
         assert stop.count == 70_000

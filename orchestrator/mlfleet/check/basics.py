@@ -56,7 +56,7 @@ class Basics:
             payload=None,
             name=f"mlf-{self.bench.run8}-check",
             socket_folder=self.bench.socket_folder(),
-            labels={"dev.mlfleet.run": self.bench.run8},
+            labels=self.bench.labels,
         )
         try:
             with self.bench.launcher.launch(spec) as running:

@@ -61,17 +61,24 @@ class DaemonLost(LaunchFailed):
     verdict = Verdict.DAEMON_LOST
 
 
-def connect(environment: Mapping[str, str] = os.environ) -> docker.DockerClient:
-    """The local engine. Raises EngineAbsent if none answers, HostError if DOCKER_HOST leaves this machine."""
+def engine_socket(environment: Mapping[str, str] = os.environ) -> str:
+    """Path of the engine's socket. Raises HostError if DOCKER_HOST leaves this machine."""
     host = environment.get("DOCKER_HOST") or DEFAULT_HOST
     if not host.startswith("unix://"):
         message = f"DOCKER_HOST is {host}; awaited a unix socket: meters and sockets need the engine on this machine"
         raise HostError(message)
+    return host.removeprefix("unix://")
+
+
+def connect(environment: Mapping[str, str] = os.environ) -> docker.DockerClient:
+    """The local engine. Raises EngineAbsent if none answers, HostError if DOCKER_HOST leaves this machine."""
+    path = engine_socket(environment)
+    host = f"unix://{path}"
     try:
         # Asked first without the SDK, which leaks the descriptor of a connection that is refused.
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(TIMEOUT_S)
-            probe.connect(host.removeprefix("unix://"))
+            probe.connect(path)
         return docker.DockerClient(base_url=host, timeout=TIMEOUT_S)
     except (OSError, DockerException) as error:
         message = f"no docker engine answers at {host} ({error})"
@@ -165,10 +172,13 @@ class DockerLauncher:
         sleep: Callable[[float], None] = time.sleep,
         *,
         plain_user: bool | None = None,
+        hurried: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`hurried`: asked on leaving a launch; where it says so, removing is left to the reaper."""
         self.client = client
         self.proc = proc
         self.sleep = sleep
+        self.hurried = hurried
         self.plain_user = os.geteuid() != 0 if plain_user is None else plain_user
 
     @contextmanager
@@ -179,9 +189,13 @@ class DockerLauncher:
         try:
             yield self._start(spec, table)
         finally:
-            remove(self.client, spec.name, self.sleep)
-            if self.plain_user and any(path.is_dir() for path in spec.socket_folder.iterdir()):
-                self._empty(spec, table)
+            if not self.hurried():
+                self._remove(spec, table)
+
+    def _remove(self, spec: LaunchSpec, table: tuple[Row, ...]) -> None:
+        remove(self.client, spec.name, self.sleep)
+        if self.plain_user and any(path.is_dir() for path in spec.socket_folder.iterdir()):
+            self._empty(spec, table)
 
     def _empty(self, spec: LaunchSpec, table: tuple[Row, ...]) -> None:
         """Delete what the service made in folders of its own: only its own user can."""

@@ -55,10 +55,10 @@ class Owned:
         """Held while its orchestrator or its reaper lives."""
         return self.base / f"mlf-{self.run8}.lock"
 
-    def holds_lock(self, fd: int) -> bool:
-        """Whether `fd` is the lock's file, and not one of that name that is gone."""
+    def taken_over(self, fd: int) -> bool:
+        """Whether the lock's name leads to another file than `fd`: the run has been begun again since."""
         try:
-            return self.lock.stat().st_ino == os.fstat(fd).st_ino
+            return self.lock.stat().st_ino != os.fstat(fd).st_ino
         except FileNotFoundError:
             return False
 

@@ -83,8 +83,11 @@ class Process:
 class ProcessLauncher:
     """Local processes; `command` gives a service's command line, or None where it is not built."""
 
-    def __init__(self, command: Callable[[Service], Sequence[str] | None]) -> None:
-        self._command = command
+    def __init__(
+        self, command: Callable[[Service], Sequence[str] | None], launched: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """`launched`: told the pid of each leader as soon as it runs, so that it can be ended if we cannot."""
+        self._command, self._launched = command, launched
 
     @contextmanager
     def launch(self, spec: LaunchSpec) -> Iterator[Process]:
@@ -116,6 +119,7 @@ class ProcessLauncher:
                 raise LaunchFailed(message) from error
         recipe = {"runtime": "process", "memory": "no limit", "network": "host", "variables": " ".join(sorted(chosen))}
         try:
+            self._launched(popen.pid)
             yield Process(popen, folder / NAME, log, recipe)
         finally:
             kill(popen)

@@ -37,9 +37,9 @@ def reap(owned: Owned, lock_fd: int, lines: Iterable[bytes]) -> None:
     groups, farewell = listen(lines)
     with suppress(OSError):
         # A folder that does not go is named by the next start.
-        if owned.holds_lock(lock_fd):
+        if not owned.taken_over(lock_fd):
             owned.clear(groups, 0.0 if farewell else QUIET_S)
-            owned.lock.unlink()
+            owned.lock.unlink(missing_ok=True)
 
 
 def main(run8: str, base: str, engine: str, lock_fd: str) -> None:

@@ -77,10 +77,10 @@ class RunFolder:
     def remove(self) -> None:
         """Remove it with all that services left there, and the lock. Raises HostError if something stays."""
         try:
-            # On the way out the reaper may have been faster, and another run of that name may be here already.
-            if self._owned.holds_lock(self.lock_fd):
+            # The reaper may have been faster, and the run may have been begun again by now.
+            if not self._owned.taken_over(self.lock_fd):
                 self._clear()
-                self._owned.lock.unlink()
+                self._owned.lock.unlink(missing_ok=True)
         finally:
             os.close(self.lock_fd)
 
