@@ -90,12 +90,13 @@ class Ledger:
         Raises StorageError where there is a run already, no room, or no right to write.
         """
         files = files or Files()
-        if (folder / RUN).exists() or (folder / LEDGER).exists():
+        # A ledger that is empty is a begin that was killed: nothing was decided yet.
+        if (folder / RUN).exists() or ((folder / LEDGER).exists() and (folder / LEDGER).stat().st_size):
             raise StorageError(f"{folder} holds a run already: resume it, or name another folder")
         with storage(f"begin a run in {folder}"):
             (folder / BLOBS).mkdir(parents=True, exist_ok=True)
             take_reserve(files, folder)
-            with opened(files, folder / LEDGER, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as fd:
+            with opened(files, folder / LEDGER, os.O_WRONLY | os.O_CREAT) as fd:
                 files.fsync(fd)
             write_durably(files, folder / RUN, run_json)
             sync_folder(files, folder.parent)

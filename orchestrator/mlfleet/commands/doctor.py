@@ -5,16 +5,16 @@ import shutil
 import sys
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import click
 
 from mlfleet import build as builds
 from mlfleet import host
-from mlfleet.commands.common import ROOT, json_option, print_json, services
+from mlfleet.commands.common import ROOT, json_option, print_json, say, services
 from mlfleet.errors import HostError
-from mlfleet.launch.docker import connect
+from mlfleet.launch.docker import connect, engine_socket
+from mlfleet.launch.sweep import survey, sweep
 from mlfleet.locks import HOST_LOCK, holder
 from mlfleet.model import Runtime
 
@@ -32,9 +32,12 @@ class Check:
 
 
 @click.command()
+@click.option("--sweep", "with_sweep", is_flag=True, help="Remove what killed runs left, then check.")
 @json_option
-def doctor(as_json: bool) -> int:
+def doctor(with_sweep: bool, as_json: bool) -> int:
     """Check this host: engine, tool chains, CPUs, memory, disk, builds, leftovers. Exit 3 if something is bad."""
+    if with_sweep:
+        sweep(_engine_path(), say)
     checks = list(_checks())
     if as_json:
         print_json([vars(check) for check in checks])
@@ -65,8 +68,25 @@ def _checks() -> Iterator[Check]:
         yield Check(service.key, "ok" if state.state == "current" else "note", f"{state.state}: {state.reason}")
     held = holder(HOST_LOCK)
     yield Check("host lock", "note" if held else "ok", f"held by {held}" if held else "free")
-    left = sorted(path.name for path in Path("/dev/shm").glob("mlf-*"))  # noqa: S108 - where runs keep their sockets
-    yield Check("leftovers", "note" if left else "ok", ", ".join(left) or "none")
+    yield from _leftovers()
+
+
+def _leftovers() -> Iterator[Check]:
+    """Whatever runs have on this host now, one line a run."""
+    found = survey(_engine_path())
+    for one in found:
+        hint = "; try: mlfleet doctor --sweep" if one.state == "left" else f" ({one.why})"
+        yield Check("leftovers", "ok" if one.state == "in use" else "note", f"{one.state}: {one.objects}{hint}")
+    if not found:
+        yield Check("leftovers", "ok", "none")
+
+
+def _engine_path() -> str | None:
+    try:
+        connect().close()
+    except HostError:
+        return None
+    return engine_socket()
 
 
 def _engine() -> Generator[Check, None, Runtime]:
