@@ -1,13 +1,18 @@
-"""SIGTERM: a service leaves at once, with status 0 and without its socket, whoever still watches it."""
+"""SIGTERM, or the one trial asked for: a service leaves with status 0 and without its socket, whoever watches it."""
 
 import os
 import signal
 import time
 
+import pytest
+from contract.cases import collect, measure, prepare, setup_of
 from contract.launched import CALL_S, launcher
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from mlfleet.client import CallFailed
+from mlfleet.launch.variables import variables
 
 STOP_S = 2.0
+LEAST_AGE_S = 1
 
 
 def terminate(launched):
@@ -23,10 +28,32 @@ def test_sigterm_ends_it_in_order(fleet, target):
         watch = health_pb2_grpc.HealthStub(launched.channel).Watch(health_pb2.HealthCheckRequest(), timeout=CALL_S)
         next(watch)
         assert launched.running.socket.is_socket()
-        start = time.monotonic()
         terminate(launched)
-        while (ended := launched.running.exit()) is None:
-            assert time.monotonic() - start < STOP_S, launched.running.log_tail()
-            time.sleep(0.01)
-        assert ended.status == 0, launched.running.log_tail()
-        assert not os.path.lexists(launched.running.socket)
+        left_in_order(launched, STOP_S)
+
+
+def left_in_order(launched, seconds):
+    start = time.monotonic()
+    while (ended := launched.running.exit()) is None:
+        assert time.monotonic() - start < seconds, launched.running.log_tail()
+        time.sleep(0.01)
+    assert ended.status == 0, launched.running.log_tail()
+    assert not os.path.lexists(launched.running.socket)
+
+
+@pytest.fixture
+def one_trial(monkeypatch):
+    """Launchers never say so, only compose.yaml does."""
+    for module in ("recipe", "process"):
+        name = f"mlfleet.launch.{module}.variables"
+        monkeypatch.setattr(name, lambda *a, **k: variables(*a, **k) | {"MLFLEET_EXIT_AFTER_TRIAL": str(LEAST_AGE_S)})
+
+
+def test_after_the_one_trial_asked_for_it_ends_in_order(fleet, target, one_trial, offered):
+    with fleet.launch(target) as launched:
+        with pytest.raises(CallFailed):
+            collect(launched)
+        prepare(launched, setup_of(offered[0]), offered[0].data)
+        measure(launched, [1])
+        assert collect(launched)
+        left_in_order(launched, LEAST_AGE_S + STOP_S)

@@ -2,6 +2,7 @@
 
 use std::env::{self, VarError};
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub(crate) struct Environment {
     /// The unix socket to bind.
@@ -10,6 +11,9 @@ pub(crate) struct Environment {
     pub(crate) payloads: PathBuf,
     /// Threads that each pool may use.
     pub(crate) threads: u32,
+    /// Leave after a Collect that was sent whole, but not before this age: engines put off the restart of a container
+    /// that lived less than 10 s, twice as long each time. None: stay.
+    pub(crate) exit_after_trial: Option<Duration>,
 }
 
 impl Environment {
@@ -27,12 +31,19 @@ impl Environment {
             .ok()
             .filter(|&threads| threads >= 1)
             .ok_or_else(|| format!("MLFLEET_THREADS is {threads:?}; awaited a whole number of at least 1"))?;
+        let exit_after_trial = match env::var("MLFLEET_EXIT_AFTER_TRIAL").unwrap_or_default().as_str() {
+            "" => None,
+            seconds => Some(Duration::from_secs(seconds.parse().map_err(|_| {
+                format!("MLFLEET_EXIT_AFTER_TRIAL is {seconds:?}; awaited a whole number of seconds")
+            })?)),
+        };
         Ok(Self {
             socket: socket.into(),
             payloads: env::var_os("MLFLEET_PAYLOADS")
                 .unwrap_or_else(|| "/payload".into())
                 .into(),
             threads,
+            exit_after_trial,
         })
     }
 }

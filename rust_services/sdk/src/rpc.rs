@@ -2,9 +2,10 @@
 
 use std::iter;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio_stream::Iter;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -26,14 +27,22 @@ pub struct Rpc {
     commands: Sender<Command>,
     description: DescribeResponse,
     payloads: PathBuf,
+    /// Told when the outputs of a trial were sent whole.
+    collected: Arc<Notify>,
 }
 
 impl Rpc {
-    pub(crate) fn new(commands: Sender<Command>, description: DescribeResponse, payloads: PathBuf) -> Self {
+    pub(crate) fn new(
+        commands: Sender<Command>,
+        description: DescribeResponse,
+        payloads: PathBuf,
+        collected: Arc<Notify>,
+    ) -> Self {
         Self {
             commands,
             description,
             payloads,
+            collected,
         }
     }
 
@@ -85,8 +94,8 @@ async fn receive(requests: &mut Streaming<PrepareRequest>, setup: &Setup) -> Res
     Ok(Payload::Streamed(bytes))
 }
 
-/// The messages of Collect: chunks, then the closing one.
-fn parts(file: Vec<u8>) -> Parts {
+/// The messages of Collect: chunks, then the closing one. Asked for what follows it, the server has sent them all.
+fn parts(file: Vec<u8>, collected: Arc<Notify>) -> Parts {
     let closing = collect_response::Part::Closing(Closing {
         bytes: file.len() as u64,
         sha256: digest::sha256(&file),
@@ -95,7 +104,11 @@ fn parts(file: Vec<u8>) -> Parts {
         let end = file.len().min(start + CHUNK);
         collect_response::Part::Chunk(file[start..end].to_vec())
     });
-    let messages = chunks.chain(iter::once(closing));
+    let end = iter::from_fn(move || {
+        collected.notify_one();
+        None
+    });
+    let messages = chunks.chain(iter::once(closing)).chain(end);
     Box::new(messages.map(|part| Ok(CollectResponse { part: Some(part) })))
 }
 
@@ -138,7 +151,7 @@ impl Benchmark for Rpc {
 
     async fn collect(&self, _: Request<CollectRequest>) -> Result<Response<Self::CollectStream>, Status> {
         let file = self.ask(Command::Collect).await?;
-        Ok(Response::new(tokio_stream::iter(parts(file))))
+        Ok(Response::new(tokio_stream::iter(parts(file, self.collected.clone()))))
     }
 }
 
@@ -151,7 +164,7 @@ mod tests {
         let file: Vec<u8> = (0..=u8::MAX).cycle().take(2 * CHUNK + 5).collect();
         let mut received = Vec::new();
         let mut closing = None;
-        for message in parts(file.clone()) {
+        for message in parts(file.clone(), Arc::default()) {
             match message.unwrap().part.unwrap() {
                 collect_response::Part::Chunk(chunk) => {
                     assert!(closing.is_none() && chunk.len() <= CHUNK);

@@ -7,10 +7,13 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::server::NamedService;
 use tonic::transport::Server;
@@ -38,9 +41,10 @@ pub fn serve_with<B: Benchmark>(service: Service, wrap: impl FnOnce(Rpc) -> B) -
     };
     let (sender, commands) = mpsc::channel();
     let description = describe::describe(&service, environment.threads);
-    let contract = wrap(Rpc::new(sender, description, environment.payloads));
+    let collected = Arc::new(Notify::new());
+    let contract = wrap(Rpc::new(sender, description, environment.payloads, collected.clone()));
     let mut worker = Worker::new(service.tasks);
-    let server = thread::spawn(move || listen(listener, contract));
+    let server = thread::spawn(move || listen(listener, contract, environment.exit_after_trial, &collected));
     worker.run(&commands);
     let result = server.join();
     // The launcher may have removed the folder already; then there is nothing left to remove.
@@ -76,7 +80,13 @@ fn bind(socket: &Path) -> io::Result<UnixListener> {
 
 /// The gRPC side, on a thread and runtime of its own. When it returns, the last sender of commands is gone, and with it
 /// the main thread's loop.
-fn listen<B: Benchmark>(listener: UnixListener, contract: B) -> Result<(), Failure> {
+fn listen<B: Benchmark>(
+    listener: UnixListener,
+    contract: B,
+    exit_after_trial: Option<Duration>,
+    collected: &Notify,
+) -> Result<(), Failure> {
+    let started = Instant::now();
     // With timers, which calls with a deadline need.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -94,7 +104,15 @@ fn listen<B: Benchmark>(listener: UnixListener, contract: B) -> Result<(), Failu
                 .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
-        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let told_to_stop = async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                () = trial_over(started, exit_after_trial, collected) => {}
+            }
+            end_watches(health.clone(), name).await;
+        };
         Server::builder()
             .add_service(benchmark)
             .add_service(tonic_health::pb::health_server::HealthServer::new(
@@ -102,22 +120,26 @@ fn listen<B: Benchmark>(listener: UnixListener, contract: B) -> Result<(), Failu
             ))
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?)
-            .serve_with_incoming_shutdown(
-                UnixListenerStream::new(listener),
-                told_to_stop(interrupt, terminate, health, name),
-            )
+            .serve_with_incoming_shutdown(UnixListenerStream::new(listener), told_to_stop)
             .await?;
         Ok(())
     })
 }
 
-/// Ends at SIGINT or SIGTERM. The server then lets calls under way finish; health watches, which never finish, are ended
-/// here by forgetting what they watch.
-async fn told_to_stop(mut interrupt: Signal, mut terminate: Signal, mut health: HealthReporter, name: &str) {
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// Ends when a trial's outputs are sent and the process is as old as it must be; never where it is to stay.
+async fn trial_over(started: Instant, exit_after_trial: Option<Duration>, collected: &Notify) {
+    match exit_after_trial {
+        Some(least_age) => {
+            collected.notified().await;
+            sleep_until(started + least_age).await;
+        }
+        None => std::future::pending().await,
     }
+}
+
+/// A server that is told to stop lets calls under way finish; health watches, which never finish, are ended here by
+/// forgetting what they watch.
+async fn end_watches(mut health: HealthReporter, name: &str) {
     for watched in ["", name] {
         health.clear_service_status(watched).await;
     }

@@ -27,7 +27,7 @@ STOP_GRACE_S = 0.5
 
 
 def main() -> int:
-    """Serve the file given; exit 0 after SIGTERM or SIGINT, 2 on wrong usage."""
+    """Serve the file given; exit 0 after SIGTERM, SIGINT or the one trial asked for, 2 on wrong usage."""
     try:
         (file,) = sys.argv[1:]
         settings = read_settings()
@@ -56,6 +56,7 @@ def read_settings() -> Settings:
         payloads=Path(os.environ.get("MLFLEET_PAYLOADS", "/payload")),
         device=os.environ.get("MLFLEET_DEVICE", "cpu"),
         threads=int(os.environ.get("MLFLEET_THREADS", "1")),
+        exit_after_trial_s=int(least_age) if (least_age := os.environ.get("MLFLEET_EXIT_AFTER_TRIAL")) else None,
     )
 
 
