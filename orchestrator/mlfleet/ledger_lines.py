@@ -230,6 +230,4 @@ def _line(data: bytes, seq: int, prev: str, offset: int) -> Line:
 
 
 def _damage(seq: int, offset: int, what: str) -> StorageError:
-    return StorageError(
-        f"ledger damaged: line seq {seq} at offset {offset}: {what}; `mlfleet verify` lists all findings"
-    )
+    return StorageError(f"ledger damaged: line seq {seq} at offset {offset}: {what}")

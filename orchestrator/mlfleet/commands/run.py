@@ -23,7 +23,7 @@ from mlfleet.commands.report import read_table
 from mlfleet.errors import HostError, InterruptedRun, StorageError, UsageError
 from mlfleet.interrupt import Stop
 from mlfleet.ledger import Ledger
-from mlfleet.ledger_lines import RUN, closed_blocks
+from mlfleet.ledger_lines import RUN, closed_blocks, read_lines
 from mlfleet.live import LiveProgress
 from mlfleet.locks import LOCK, host_lock, run_lock
 from mlfleet.runfile import RunFile, read_run
@@ -119,6 +119,8 @@ def run(suite: str | None, max_time: float | None, out: Path | None, resume: Pat
 
 def _resume(folder: Path, max_time: float | None, stop: Stop) -> int:
     run = read_run(folder)
+    # An edited run.json is refused before anything in it is believed: the first line knows its digest.
+    next(read_lines(folder), None)
     here = host.fingerprint(host.facts(), {"docker_engine": engine_version(run.environment.runtime)})
     if differing := host.differing(run.host_fingerprint, here):
         raise HostError(f"{folder} was begun on another host: {', '.join(differing)} differ; it cannot go on here")
