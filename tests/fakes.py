@@ -57,7 +57,7 @@ class Fleet:
         case = task.case(datasets.load(workload.dataset), workload.params, 1)
         stored = payload.store(case.inputs, self.folder / "payloads")
         service = Service(key, "python", f"mlfleet/{key}:1.0", control=False, memory_bytes=1 << 30)
-        return Cell(f"{key:0<64}", service, "sha256:1", workload.name, task, case, stored, ENVIRONMENT, 1, rules)
+        return Cell(f"{key:0<64}", service, "sha256:1", "1.0", workload.name, task, case, stored, ENVIRONMENT, 1, rules)
 
     def trial(self, key: str, block: int = 1, attempt: int = 1) -> Trial:
         return Trial(f"{key:0<64}", WORKLOAD.name, "1 thread", key, block, attempt)
@@ -124,6 +124,7 @@ class Running:
     key: str
     pid: int = 1
     recipe: dict = field(default_factory=dict)
+    flags: tuple = ()
 
     @property
     def socket(self) -> Path:

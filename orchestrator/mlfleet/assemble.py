@@ -3,14 +3,14 @@
 import hashlib
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mlfleet import __version__, datasets, errors, host, payload, schedule, stats, table, tasks
 from mlfleet.bench import Bench
-from mlfleet.build import Builder
+from mlfleet.build import Builder, BuildState
 from mlfleet.catalogue import Suite
 from mlfleet.codec import canonical
 from mlfleet.datasets import DataUnavailable
@@ -38,6 +38,8 @@ class Request:
     seed: int
     # Services that the user named: it is an error if one of them is not built.
     named: frozenset[str]
+    # Images that the user named, each already found.
+    pins: Mapping[Service, BuildState] = field(default_factory=dict)
 
 
 def choose_services(services: Sequence[Service], globs: Sequence[str]) -> tuple[Service, ...]:
@@ -74,7 +76,7 @@ def contestants(request: Request, builder: Builder, environment: Environment, be
 
     Raises HostError for a build older than its source, and for a named service that is not built.
     """
-    states = {service: builder.state(service) for service in request.services}
+    states = {service: request.pins.get(service) or builder.state(service) for service in request.services}
     for service, state in states.items():
         absent = state.state in {"missing", "not_built"}
         if state.state == "stale" or (absent and service.key in request.named):
@@ -89,7 +91,8 @@ def contestants(request: Request, builder: Builder, environment: Environment, be
         answer = identify(service, state.image_id, environment, bench)
         identity = answer if isinstance(answer, Identity) else None
         reason = answer if isinstance(answer, str) else ""
-        found.append(Contestant(service, state.image_id, state.size_bytes, state.stand_in, reason, identity))
+        named = service in request.pins
+        found.append(Contestant(service, state.image_id, state.size_bytes, state.stand_in, reason, identity, named))
     return tuple(found)
 
 

@@ -23,6 +23,8 @@ class Cell:
     id: str
     service: Service
     image_id: str | None
+    # What the service must report.
+    version: str
     workload: str
     task: Task
     case: Case

@@ -42,13 +42,13 @@ def classify(evidence: Evidence) -> tuple[Verdict, str]:
     return Verdict.OK, ""
 
 
-def check_identity(identity: Identity, image_tag: str, task: str, threads: int, cpus: tuple[int, ...]) -> list[Finding]:
+def check_identity(identity: Identity, version: str, task: str, threads: int, cpus: tuple[int, ...]) -> list[Finding]:
     """Gates `release build` and `threads`, protocol and version; what a service says of itself against the plan."""
     found = []
     if identity.protocol != PROTOCOL:
         found.append(f"speaks protocol {identity.protocol}, awaited {PROTOCOL}")
-    if identity.version != image_tag:
-        found.append(f"reports version {identity.version}, awaited {image_tag} (its image's tag)")
+    if identity.version != version:
+        found.append(f"reports version {identity.version}, awaited {version}, as planned")
     if not identity.optimised or identity.debug_assertions:
         found.append("is a debug build, awaited an optimised one without debug assertions")
     if identity.cpus != cpus:
@@ -119,6 +119,8 @@ def _memory(evidence: Evidence) -> tuple[Verdict, str] | None:
 def _exit(evidence: Evidence) -> tuple[Verdict, str] | None:
     if evidence.exit is None:
         return None
+    if evidence.exit.status is None:
+        return Verdict.EXITED, "its process is gone; this runtime cannot tell how it ended"
     signal = evidence.exit.status - _SIGNAL_BASE
     if signal in _OWN_SIGNALS:
         return Verdict.CRASHED, f"died of {_OWN_SIGNALS[signal]}"

@@ -18,7 +18,7 @@ def identify(service: Service, image_id: str | None, environment: Environment, b
         image_id=image_id,
         environment=environment,
         payload=None,
-        name=f"mlf-{bench.run8}-describe-{service.key}",
+        name=f"mlf-{bench.run8}-describe-{service.key.replace(':', '-')}",
         socket_folder=bench.socket_folder(),
         labels=bench.labels,
     )

@@ -4,6 +4,7 @@ One codec (`codec.py`) turns them into canonical JSON and back. Times are nanose
 digests SHA-256 in hexadecimal.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Literal
@@ -15,16 +16,23 @@ from mlfleet.verdict import Verdict
 
 SCHEMA = 1
 Param = bool | int | float | str
-Runtime = Literal["docker", "process"]
+Runtime = Literal["docker", "process", "attach"]
+# What a runtime could not give a trial; the others give all. `not_fresh` leaves its comparisons inconclusive.
+Flag = Literal["peers_running", "not_fresh"]
+PEERS_RUNNING: Flag = "peers_running"
+NOT_FRESH: Flag = "not_fresh"
 Metric = Literal["time", "cpu", "memory"]
 Setting = Literal["1 thread", "all cores"]
 STRICT = ConfigDict(extra="forbid", strict=True)
+# A release as Python and Rust packages number them: 1.9.1, 0.8.0, 2.0rc1.
+_VERSION = re.compile(r"\d+(\.\d+)+((a|b|rc)\d+)?((\.|-)(post|dev|alpha|beta|rc)\.?\d+)?")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Service:
     """One stanza of compose.yaml: a framework behind the contract. Names no task: the service says what it can do."""
 
+    # As in compose.yaml; `key:tag` where two images of it take part in one run.
     key: str
     language: Literal["python", "rust"]
     # Name and tag, as in compose.yaml after its variables: `mlfleet/sklearn:1.9.1`.
@@ -36,8 +44,19 @@ class Service:
 
     @property
     def tag(self) -> str:
-        """The framework version that the image is tagged with."""
+        """The image's tag: of an image that we build, the framework version."""
         return self.image.rpartition(":")[2]
+
+    @property
+    def framework(self) -> str:
+        """The key in compose.yaml: of two images of one service, `key:tag` each, the same."""
+        return self.key.partition(":")[0]
+
+    @property
+    def promised(self) -> str | None:
+        """The version that the image's tag promises; None for an id, a foreign image, a tag that is no version."""
+        name, _, tag = self.image.rpartition(":")
+        return tag if name == f"mlfleet/{self.framework}" and _VERSION.fullmatch(tag) else None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -244,3 +263,4 @@ class Record:
     outputs_sha256: str | None = None
     recipe: Mapping[str, str] = field(default_factory=dict)
     log_tail: str = ""
+    flags: tuple[Flag, ...] = ()

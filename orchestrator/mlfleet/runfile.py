@@ -24,6 +24,13 @@ class Contestant:
     reason: str
     # Describe, asked once before the plan was made; None if it could not be asked.
     identity: Identity | None
+    # Its image was named by --image: it need not be built from this source.
+    named: bool = False
+
+    @property
+    def version(self) -> str:
+        """What it must report in every trial: what its tag promises, else what it reported for the plan."""
+        return self.service.promised or (self.identity.version if self.identity else self.service.tag)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -91,6 +91,7 @@ def cells_of(run: RunFile) -> dict[tuple[str, str], Cell]:
                 id=cell,
                 service=contestant.service,
                 image_id=contestant.image_id,
+                version=contestant.version,
                 workload=planned.workload.name,
                 task=task,
                 case=case,

@@ -94,7 +94,7 @@ class TrialRun:
             fault=cell.fault,
         )
         self._running = self._stack.enter_context(self._bench.launcher.launch(spec))
-        self.parts.recipe = dict(self._running.recipe)
+        self.parts.recipe, self.parts.flags = dict(self._running.recipe), self._running.flags
         self._meters = self._stack.enter_context(self._bench.open_meters(self._running.pid, cell.environment.runtime))
         self._leave("launch", start)
 
@@ -110,7 +110,7 @@ class TrialRun:
         self.evidence.phase = "import"
         cell, environment = self.cell, self.cell.environment
         self.evidence.identity = identity = self._client.describe(DESCRIBE_S)
-        self._fail_on(check_identity(identity, cell.service.tag, cell.task.name, environment.threads, environment.cpus))
+        self._fail_on(check_identity(identity, cell.version, cell.task.name, environment.threads, environment.cpus))
 
     def _prepare(self) -> None:
         start = self._enter("prepare")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 # foreign: an image of that name which does not say what it was built from.
-# not_built: this host cannot build it.
-Build = Literal["current", "stale", "missing", "foreign", "not_built"]
+# not_built: this host cannot build it. named: an image that the user named, whatever it was built from.
+Build = Literal["current", "stale", "missing", "foreign", "not_built", "named"]
 
 
 @dataclass(frozen=True)

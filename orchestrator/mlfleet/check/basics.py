@@ -39,7 +39,6 @@ class Basics:
 
     service: Service
     image_id: str | None
-    version: str
     environment: Environment
     bench: Bench
     workloads: Mapping[str, Workload]
@@ -127,7 +126,9 @@ class Basics:
         environment = self.environment
         # Any task that it has: which ones it should have is nobody's to say.
         task = found.tasks[0].name if found.tasks else ""
-        return check_identity(found, self.version, task, environment.threads, environment.cpus)
+        return check_identity(
+            found, self.service.promised or found.version, task, environment.threads, environment.cpus
+        )
 
     def _sigterm(self, running: Running) -> str:
         if isinstance(running, Container):

@@ -41,6 +41,7 @@ def _trial(case: Honest, contestant: Contestant, environment: Environment, bench
         id=cell_id(workload, case.payload.sha256, contestant, environment, SEED),
         service=service,
         image_id=contestant.image_id,
+        version=contestant.version,
         workload=workload.name,
         task=case.task,
         case=case.case,

@@ -95,10 +95,15 @@ def _lines(subject: Subject, globs: tuple[str, ...], bench: Bench) -> Iterator[L
     bench = replace(bench, launcher=heard, progress=lambda _service, _phase: None)
     known = workloads()
     service, environment = subject.service, subject.environment
-    basics = Basics(service, subject.image_id, service.tag, environment, bench, known)
-    lines = list(basics.lines())
-    for line in lines:
-        yield replace(line, log=heard.log if line is lines[-1] else "")
+    basics = Basics(service, subject.image_id, environment, bench, known)
+    last = None
+    for line in basics.lines():
+        if last is not None:
+            yield last
+        last = line
+    # Only now has the service been removed and its log been read.
+    if last is not None:
+        yield replace(last, log=heard.log)
     if basics.identity is None:
         return
     names = [task.name for task in basics.identity.tasks]

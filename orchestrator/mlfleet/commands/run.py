@@ -19,8 +19,10 @@ from mlfleet.catalogue import load_suite
 from mlfleet.codec import encode
 from mlfleet.commands.benches import engine_version, open_bench
 from mlfleet.commands.common import ROOT, choose_runtime, json_option, print_json, runtime_option, say, services
+from mlfleet.commands.named import check_named, image_option, substituted
 from mlfleet.commands.report import read_table
 from mlfleet.errors import HostError, InterruptedRun, StorageError, UsageError
+from mlfleet.images import Asked
 from mlfleet.interrupt import Stop
 from mlfleet.ledger import Ledger
 from mlfleet.ledger_lines import RUN, closed_blocks, read_lines
@@ -49,6 +51,7 @@ class Options:
     baseline: str | None
     blocks: int | None
     seed: int
+    images: tuple[Asked, ...]
 
 
 def _planning(function: F) -> F:
@@ -64,6 +67,7 @@ def _planning(function: F) -> F:
             "--workloads", multiple=True, metavar="GLOB", help="Only these workloads of the suite; repeatable."
         ),
         click.option("--frameworks", multiple=True, metavar="GLOB", help="Only these frameworks; repeatable."),
+        image_option,
         runtime_option,
     ):
         function = option(function)
@@ -136,8 +140,9 @@ def _resume(folder: Path, max_time: float | None, stop: Stop) -> int:
 
 def _same_builds(run: RunFile) -> None:
     """A run is resumed with the very builds it was planned with."""
+    check_named(run.contestants)
     builder = builds.builder(run.environment.runtime, ROOT)
-    for contestant in run.contestants:
+    for contestant in [contestant for contestant in run.contestants if not contestant.named]:
         state = builder.state(contestant.service)
         if contestant.identity is not None and (state.state != "current" or state.image_id != contestant.image_id):
             raise HostError(
@@ -164,7 +169,8 @@ def _claimed(folder: Path, run: str) -> Iterator[None]:
 def _planned(asked: Options, name: str, stop: Stop) -> Iterator[tuple[RunFile, Bench]]:
     suite = load_suite(asked.suite)
     known = services()
-    chosen = assemble.choose_services(known, asked.frameworks)
+    runtime = choose_runtime(asked.runtime)
+    chosen, pins = substituted(assemble.choose_services(known, asked.frameworks), asked.images, runtime)
     if asked.baseline is not None:
         assemble.choose_services(chosen, [asked.baseline])
     request = assemble.Request(
@@ -176,8 +182,8 @@ def _planned(asked: Options, name: str, stop: Stop) -> Iterator[tuple[RunFile, B
         blocks=asked.blocks or suite.blocks,
         seed=asked.seed,
         named=frozenset(s.key for s in chosen if s.key in asked.frameworks),
+        pins=pins,
     )
-    runtime = choose_runtime(asked.runtime)
     _check_memory(len(chosen) * suite.memory_bytes)
     with open_bench(name, runtime, stop) as bench:
         builder, engine = builds.builder(runtime, ROOT), engine_version(runtime)

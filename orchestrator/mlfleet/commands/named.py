@@ -1,0 +1,66 @@
+"""`--image` of `run` and `plan`: the engine's side of `images.py`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import requests
+from docker.errors import APIError
+
+from mlfleet import images
+from mlfleet.build import BuildState
+from mlfleet.errors import HostError, UsageError
+from mlfleet.images import Asked, Inspect
+from mlfleet.launch.docker import connect
+from mlfleet.model import Runtime, Service
+from mlfleet.runfile import Contestant
+
+image_option = click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="KEY=IMAGE",
+    callback=lambda _c, _p, values: tuple(images.parse(value) for value in values),
+    help="Measure this image of a service: a tag, name:tag or id; repeatable. Two of one service are compared.",
+)
+
+
+def substituted(
+    chosen: Sequence[Service], asked: Sequence[Asked], runtime: Runtime
+) -> tuple[tuple[Service, ...], dict[Service, BuildState]]:
+    """As `images.substitute`. Raises UsageError on a runtime that launches no images."""
+    if not asked:
+        return tuple(chosen), {}
+    if runtime != "docker":
+        raise UsageError(f"--image names docker images, the runtime is {runtime}; try: --runtime docker")
+    with _inspecting() as inspect:
+        return images.substitute(chosen, asked, inspect)
+
+
+def check_named(contestants: Sequence[Contestant]) -> None:
+    """The images that the user named for a run are still here. Raises HostError."""
+    if named := [contestant for contestant in contestants if contestant.named]:
+        with _inspecting() as inspect:
+            for contestant in named:
+                images.check_present(contestant.image_id, contestant.service.key, inspect)
+
+
+@contextmanager
+def _inspecting() -> Iterator[Inspect]:
+    engine = connect()
+
+    def inspect(reference: str) -> Mapping[str, Any] | None:
+        try:
+            found: Mapping[str, Any] = engine.api.inspect_image(reference)  # type: ignore[no-untyped-call]
+        except APIError as error:
+            # Not there, or no reference at all.
+            if error.status_code in (requests.codes.not_found, requests.codes.bad_request):
+                return None
+            raise HostError(f"the docker engine cannot say what {reference} is: {error.explanation}") from error
+        return found
+
+    try:
+        yield inspect
+    finally:
+        engine.close()
