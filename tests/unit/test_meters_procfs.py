@@ -76,4 +76,4 @@ def test_a_process_that_is_gone_reads_as_null(tmp_path):
     for file in ("status", "stat", "io"):
         (tmp_path / "proc/1" / file).unlink()
     assert {reading.value for reading in watched.edge().values()} == {None}
-    assert watched.watch() == (None, None, None)
+    assert watched.watch() == (None, None)

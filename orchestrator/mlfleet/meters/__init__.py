@@ -22,8 +22,8 @@ class Meter(Protocol):
     def edge(self) -> dict[str, Reading]:
         """Read raw counters and levels, null where they cannot be read."""
 
-    def watch(self) -> tuple[int | None, int | None, int | None]:
-        """Read charged and anonymous bytes and CPU time in ns."""
+    def watch(self) -> tuple[int | None, int | None]:
+        """Read charged and anonymous bytes."""
 
     def reset_peak(self) -> bool:
         """Bring the high-water mark down; False where the kernel refuses."""
@@ -39,9 +39,9 @@ class Gone:
         """Everything is lost."""
         return {name: null(name, "process", "lost") for name in EDGE}
 
-    def watch(self) -> tuple[None, None, None]:
+    def watch(self) -> tuple[None, None]:
         """Nothing."""
-        return None, None, None
+        return None, None
 
     def reset_peak(self) -> bool:
         """There is no mark."""
@@ -54,17 +54,17 @@ class Gone:
 class Meters:
     """What a trial reads of its service. What is gone reads as null, `lost`; nothing here raises OSError."""
 
-    def __init__(self, meter: Meter) -> None:
-        """Read from `meter`."""
-        self._meter = meter
+    def __init__(self, meter: Meter, *, resets: bool = True) -> None:
+        """Read from `meter`; without `resets` nothing is ever written."""
+        self._meter, self._resets = meter, resets
 
     def edge(self) -> dict[str, Reading]:
         """Read raw counters and levels, by `Name`."""
         return self._meter.edge()
 
     def reset_peak(self) -> bool:
-        """Reset the high-water mark; False where the kernel refuses."""
-        return self._meter.reset_peak()
+        """Reset the high-water mark; False where the kernel refuses, or somebody else's service is only looked at."""
+        return self._resets and self._meter.reset_peak()
 
     def sampling(self) -> AbstractContextManager[Sampled]:
         """Sample at 100 Hz while the context is open; what it yields is complete afterwards."""
@@ -80,13 +80,13 @@ class Meters:
 
 @contextmanager
 def open_meters(pid: int, runtime: Runtime, root: Path = Path("/")) -> Iterator[Meters]:
-    """Open the meters of a service: of the cgroup of `pid` (docker), or of the process and its descendants."""
+    """Open the meters of a service: of the cgroup of `pid`, or (process) of the process and its descendants."""
     meter: Meter
     try:
-        meter = CgroupMeter(pid, root) if runtime == "docker" else ProcessMeter(pid, root)
+        meter = ProcessMeter(pid, root) if runtime == "process" else CgroupMeter(pid, root)
     except OSError:
         meter = Gone()
     try:
-        yield Meters(meter)
+        yield Meters(meter, resets=runtime != "attach")
     finally:
         meter.close()

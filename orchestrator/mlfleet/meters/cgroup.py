@@ -132,10 +132,9 @@ class CgroupMeter:
             readings.update(summed_over(self._proc, IO, pids))
         return readings
 
-    def watch(self) -> tuple[int | None, int | None, int | None]:
-        """Read charged and anonymous bytes and CPU time in ns: the three files of the 100 Hz line. None: unreadable."""
-        charged, anonymous, cpu = (self._one(name) for name in (Name.CHARGED, Name.ANONYMOUS, Name.CPU))
-        return charged, anonymous, cpu
+    def watch(self) -> tuple[int | None, int | None]:
+        """Read charged and anonymous bytes: the two files of the 100 Hz line. None: unreadable."""
+        return self._one(Name.CHARGED), self._one(Name.ANONYMOUS)
 
     def reset_peak(self) -> bool:
         """Bring the high-water mark down to the present level; False where the kernel refuses."""

@@ -109,22 +109,21 @@ class ProcessMeter:
                 readings[row.name] = Reading(reading.value, reading.unit, reading.source, reading.reason, "summed")
         return readings
 
-    def watch(self) -> tuple[int | None, int | None, int | None]:
-        """Read charged and anonymous bytes and CPU time in ns, for the 100 Hz line. None: unreadable."""
+    def watch(self) -> tuple[int | None, int | None]:
+        """Read charged and anonymous bytes, for the 100 Hz line. None: unreadable."""
         if self._until_listed == 0:
             self._watch_family()
         self._until_listed -= 1
-        charged = anonymous = cpu = None
-        for pid, status in self._watched.items():
+        charged = anonymous = None
+        for status in self._watched.values():
             try:
                 content = status.read()
                 charged = (charged or 0) + _CHARGED(content)
                 anonymous = (anonymous or 0) + _ANONYMOUS(content)
-                cpu = (cpu or 0) + self._clock(pid)
             except (OSError, KeyError):
                 # It has left, or is a zombie without memory.
                 continue
-        return charged, anonymous, cpu
+        return charged, anonymous
 
     def reset_peak(self) -> bool:
         """Bring VmHWM down to VmRSS; False where that is refused."""
