@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mlfleet.builders.docker import DockerBuilder
+from mlfleet.builders.orchestrator import OrchestratorBuilder
 from mlfleet.builders.process import ProcessBuilder, process_command
 from mlfleet.builders.source import source_digest
 from mlfleet.builders.state import Build, BuildState
@@ -54,6 +55,12 @@ class Builder(Protocol):
 def builder(runtime: Runtime, root: Path) -> Builder:
     """The builder of a runtime. Raises HostError where an engine is needed and none answers."""
     return DockerBuilder(root, connect()) if runtime == "docker" else ProcessBuilder(root)
+
+
+def build_orchestrator(root: Path, report: Report, *, force: bool = False) -> list[BuildResult]:
+    """Build the orchestrator's own image where it is not current. Raises HostError."""
+    chosen = OrchestratorBuilder(root, connect())
+    return build([chosen.stand_in()], chosen, report, force=force)
 
 
 def build(services: Iterable[Service], chosen: Builder, report: Report, *, force: bool = False) -> list[BuildResult]:

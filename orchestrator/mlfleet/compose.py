@@ -16,9 +16,13 @@ Language = Literal["python", "rust"]
 # The fragment that every stanza merges, and of its keys those that a stanza may set for itself.
 FRAGMENT = "x-service"
 MEMORY = ("mem_limit", "memswap_limit")
-OWN = ("image", "build", "labels")
+OWN = ("image", "build", "profiles", "labels")
 CONTROL = "dev.mlfleet.control"
 DOCKERFILES: Mapping[str, Language] = {"docker/python.Dockerfile": "python", "docker/rust.Dockerfile": "rust"}
+# The one stanza that is no service, and of its keys those that are not the fragment's.
+ORCHESTRATOR = "orchestrator"
+ORCHESTRATOR_DOCKERFILE = "docker/orchestrator.Dockerfile"
+ORCHESTRATOR_OWN = ("image", "build", "profiles", "pid", "environment", "volumes")
 MAX_PROBLEMS = 20
 
 _KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -29,24 +33,42 @@ _SHIFT = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> tuple[Service, ...]:
     """The services in the order of the file. Raises UsageError with up to 20 problems, one line each."""
+    return _read(path, environment)[0]
+
+
+def orchestrator_image(path: Path, environment: Mapping[str, str] = os.environ) -> str:
+    """Name and tag of the image that the orchestrator has there. Raises UsageError."""
+    return _read(path, environment)[1]
+
+
+def _read(path: Path, environment: Mapping[str, str]) -> tuple[tuple[Service, ...], str]:
     document = strict_yaml.read(path, environment)
     problems = list(_problems_of_file(document))
     services = []
+    orchestrator = ""
     if not problems:
         fragment = _mapping(document.value, FRAGMENT)
         for key, stanza in _mapping(document.value, "services").items():
-            found = [document.at(*problem) for problem in _problems_of_stanza(key, stanza, fragment)]
+            check = _problems_of_orchestrator if key == ORCHESTRATOR else _problems_of_stanza
+            found = [document.at(*problem) for problem in check(key, stanza, fragment)]
             problems += found
-            if not found and isinstance(stanza, dict):
+            if not found and isinstance(stanza, dict) and key == ORCHESTRATOR:
+                orchestrator = str(stanza["image"])
+            elif not found and isinstance(stanza, dict):
                 services.append(_service(key, stanza))
     if problems:
         raise UsageError("\n".join(problems[:MAX_PROBLEMS]))
-    return tuple(services)
+    return tuple(services), orchestrator
 
 
 def folder(key: str, language: Language) -> str:
     """The folder of a service below services/ or rust_services/: its key, less a language that tells twins apart."""
     return key.removesuffix(f"-{language}")
+
+
+def argument(key: str, language: Language) -> str:
+    """The image's build argument SERVICE, and the name of its socket under compose: cargo's package, or uv's folder."""
+    return folder(key, language) if language == "python" else key
 
 
 def memory_bytes(text: Value) -> int | None:
@@ -105,11 +127,36 @@ def _problems_of_image(key: str, stanza: Mapping[str, Value]) -> Iterator[Proble
         found = printable(str(build.get("dockerfile")))
         yield ("build",), f"build.dockerfile is {found!r}; awaited one of {', '.join(DOCKERFILES)}"
         return
-    # cargo names a package, uv a folder.
-    argument = folder(key, language) if language == "python" else key
-    awaited: Value = {"context": ".", "dockerfile": build["dockerfile"], "args": {"SERVICE": argument}}
+    awaited: Value = {
+        "context": ".",
+        "dockerfile": build["dockerfile"],
+        "args": {"SERVICE": argument(key, language)},
+    }
+    if stanza.get("profiles") != [language]:
+        yield ("profiles",), f"profiles are {printable(str(stanza.get('profiles')))}; awaited [{language}]"
     if build != awaited:
         yield ("build",), f"build is {printable(str(build), 200)}; awaited {awaited}"
+
+
+def _problems_of_orchestrator(key: str, stanza: Value, fragment: Mapping[str, Value]) -> Iterator[Problem]:
+    """It measures the others: what confines them confines it too, but for what it must see of them."""
+    place = ("services", key)
+    where = f"{key}: "
+    found = _mapping({key: stanza}, key)
+    for name in found:
+        if name not in ORCHESTRATOR_OWN and found[name] != fragment.get(name):
+            yield (*place, name), where + f"{name} differs from {FRAGMENT}, or is none of {', '.join(ORCHESTRATOR_OWN)}"
+    for name in ("cap_drop", "security_opt", "network_mode", "read_only"):
+        if name not in found:
+            yield place, where + f"{name} is missing; awaited as {FRAGMENT} has it"
+    if "docker.sock" in str(found):
+        yield place, where + "the engine's socket would make it root on this host; awaited none"
+    awaited: Value = {"context": ".", "dockerfile": ORCHESTRATOR_DOCKERFILE}
+    if found.get("build") != awaited or found.get("profiles") != [key]:
+        yield place, where + f"awaited build {awaited} and profiles [{key}]"
+    image = str(found.get("image"))
+    if not image.startswith(f"mlfleet/{key}:"):
+        yield (*place, "image"), where + f"image is {printable(image)!r}; awaited mlfleet/{key}:<version>"
 
 
 def _problems_of_limits(stanza: Mapping[str, Value]) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mlfleet.classify import Evidence, classify
-from mlfleet.model import Calibration, Phase, Quality, Record, Sample, Trial, Turn
+from mlfleet.model import Calibration, Flag, Phase, Quality, Record, Sample, Trial, Turn
 from mlfleet.payload import Receipt
 
 
@@ -22,6 +22,7 @@ class Parts:
     quality: Quality | None = None
     outputs_sha256: str | None = None
     recipe: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[Flag, ...] = ()
     log_tail: str = ""
     # Of a bug of our own.
     trace: str = ""
@@ -49,4 +50,5 @@ class Parts:
             outputs_sha256=self.outputs_sha256,
             recipe=self.recipe,
             log_tail=self.log_tail + self.trace,
+            flags=self.flags,
         )

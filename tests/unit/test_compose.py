@@ -43,6 +43,13 @@ def test_variables_change_tags_and_memory_and_an_empty_one_is_the_default(tmp_pa
     assert {sklearn.memory_bytes, linfa.memory_bytes} == {512 << 20}
 
 
+def test_the_orchestrator_is_no_service_and_has_an_image(tmp_path):
+    file = tmp_path / "compose.yaml"
+    file.write_text(TEXT)
+    assert compose.ORCHESTRATOR not in {service.key for service in compose.load(file, {})}
+    assert compose.orchestrator_image(file, {"MLFLEET_ORCHESTRATOR_TAG": "9"}) == "mlfleet/orchestrator:9"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -62,6 +69,14 @@ def test_variables_change_tags_and_memory_and_an_empty_one_is_the_default(tmp_pa
         ("${MLFLEET_LINFA_TAG:-0.8.1}", "${HOME}", "only ${MLFLEET_X:-default}"),
         ("${MLFLEET_LINFA_TAG:-0.8.1}", "${MLFLEET_LINFA_TAG}", "only ${MLFLEET_X:-default}"),
         ("SERVICE: linfa", "SERVICE: sklearn", "build is"),
+        ("    profiles: [rust]\n\n  # Controls", "    profiles: [all]\n\n  # Controls", "awaited [rust]"),
+        ("    pid: host", "    privileged: true", "privileged differs from x-service"),
+        ("    network_mode: none\n    read_only", "    read_only", "network_mode is missing"),
+        ("    pid: host", "    user: root", "user differs from x-service"),
+        ("      - ./results", "      - /var/run/docker.sock:/x\n      - ./results", "the engine's socket"),
+        ("    profiles: [orchestrator]\n", "", "awaited build"),
+        ("image: mlfleet/orchestrator", "image: evil/orchestrator", "awaited mlfleet/orchestrator:"),
+        ("dockerfile: docker/orchestrator.Dockerfile", "dockerfile: docker/rust.Dockerfile", "awaited build"),
         ("dockerfile: docker/rust.Dockerfile", "dockerfile: /etc/passwd", "awaited one of docker/python.Dockerfile"),
         ("context: ., dockerfile: docker/rust", "context: .., dockerfile: docker/rust", "build is"),
         ('control: "true"', 'control: "no"', "labels are"),
@@ -144,7 +159,10 @@ def test_the_shared_fragment_is_the_container_recipe():
     assert fragment["healthcheck"] == {"disable": True}
     assert all(compose.memory_bytes(fragment[name]) == row[name] for name in compose.MEMORY)
     variables = dict(entry.split("=", 1) for entry in row["variables"])
-    assert {name: variables[name] for name in fragment["environment"]} == fragment["environment"]
+    # The socket's name is the image's; to leave after a trial is asked for by compose alone.
+    del variables["MLFLEET_SOCKET"]
+    assert fragment["environment"] == variables | {"MLFLEET_EXIT_AFTER_TRIAL": "10"}
+    assert fragment["restart"] == "always"
 
 
 # Known to one generation of compose only, or fatal on hosts without a GPU.

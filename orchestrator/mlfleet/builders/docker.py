@@ -13,7 +13,7 @@ from docker.errors import ImageNotFound
 from mlfleet.builders.source import dockerfile, source_digest
 from mlfleet.builders.state import Build, BuildState
 from mlfleet.builders.steps import run
-from mlfleet.compose import folder
+from mlfleet.compose import argument
 from mlfleet.errors import HostError
 from mlfleet.model import Service
 
@@ -49,7 +49,7 @@ class DockerBuilder:
         if not source:
             state: Build = "foreign"
             reason = f"{service.image} does not say what it was built from"
-        elif source != source_digest(service, self.root):
+        elif source != self.digest(service):
             state = "stale"
             reason = f"{service.image} is older than its source"
         else:
@@ -68,10 +68,10 @@ class DockerBuilder:
     def build(self, service: Service, report: Report) -> BuildState:
         """One `docker build`; the label is the digest taken before it starts."""
         report(f"building {service.image} (from nothing {FORECAST[service.language]}, after a small change seconds)")
-        name = folder(service.key, "python") if service.language == "python" else service.key
         command = [
-            *(self._client(), "build", "--progress=plain", "--file", str(dockerfile(service, self.root))),
-            *("--build-arg", f"SERVICE={name}", "--build-arg", f"SOURCE={source_digest(service, self.root)}"),
+            *(self._client(), "build", "--progress=plain", "--file", str(self.dockerfile(service))),
+            *("--build-arg", f"SERVICE={argument(service.key, service.language)}"),
+            *("--build-arg", f"SOURCE={self.digest(service)}"),
             *("--tag", service.image),
         ]
         if bundle := self._ca_bundle():
@@ -88,6 +88,14 @@ class DockerBuilder:
         environment = {**self.environment, "DOCKER_BUILDKIT": "1"}
         run(f"building {service.image}", [*command, "."], self.root, environment, on_line)
         return self.state(service)
+
+    def digest(self, service: Service) -> str:
+        """Of what the image is made of."""
+        return source_digest(service, self.root)
+
+    def dockerfile(self, service: Service) -> Path:
+        """What builds it."""
+        return dockerfile(service, self.root)
 
     def clean(self, services: Iterable[Service], report: Report) -> int:
         """Removes every image that carries our label; the services name none that others do not have."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mlfleet.compose import DOCKERFILES, folder
@@ -36,11 +36,14 @@ def dockerfile(service: Service, root: Path) -> Path:
 
 def source_digest(service: Service, root: Path) -> str:
     """SHA-256 over names and contents of its sources, the SDK, the contract, the lock and the Dockerfile."""
-    paths = [root / shared for shared in _SHARED[service.language]]
+    shared = [root / path for path in _SHARED[service.language]]
+    return digest_of([*shared, service_folder(service, root), dockerfile(service, root)], root)
+
+
+def digest_of(paths: Iterable[Path], root: Path) -> str:
+    """SHA-256 over names and contents of all files there."""
     digest = hashlib.sha256()
-    for file in sorted(
-        {f for path in (*paths, service_folder(service, root), dockerfile(service, root)) for f in _files(path)}
-    ):
+    for file in sorted({file for path in paths for file in _files(path)}):
         content = file.read_bytes()
         digest.update(f"{file.relative_to(root)}\0{len(content)}\0".encode())
         digest.update(content)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mlfleet.model import Environment, Service
+from mlfleet.model import Environment, Flag, Service
 from mlfleet.verdict import Verdict
 
 
@@ -30,9 +30,9 @@ class LaunchSpec:
 
 @dataclass(frozen=True)
 class Exit:
-    """How a service ended. `status` as a shell prints it: 128 + n for signal n."""
+    """How a service ended. `status` as a shell prints it: 128 + n for signal n; None where it cannot be told."""
 
-    status: int
+    status: int | None
     out_of_memory: bool
 
 
@@ -50,6 +50,10 @@ class Running(Protocol):
     @property
     def recipe(self) -> Mapping[str, str]:
         """What the runtime enforces, as read back after start."""
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """What this runtime could not give this launch."""
 
     def freeze(self) -> None:
         """Stop every thread; returns when they stand still."""

@@ -26,6 +26,7 @@ from mlfleet.launch.recipe import (
     status_differences,
 )
 from mlfleet.launch.sockets import NAME
+from mlfleet.model import Flag
 from mlfleet.verdict import Verdict
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -136,6 +137,7 @@ class Container:
     pid: int
     socket: Path
     recipe: Mapping[str, str]
+    flags: tuple[Flag, ...] = ()
 
     def freeze(self) -> None:
         """Pause; the engine answers when the freezer says FROZEN."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from mlfleet.launch.base import Exit, LaunchFailed, LaunchSpec
 from mlfleet.launch.sockets import NAME
 from mlfleet.launch.variables import variables
-from mlfleet.model import Service
+from mlfleet.model import Flag, Service
 from mlfleet.verdict import Verdict
 
 STOP_DEADLINE_S = 2.0
@@ -37,6 +37,7 @@ class Process:
     socket: Path
     log: Path
     recipe: Mapping[str, str]
+    flags: tuple[Flag, ...] = ()
 
     @property
     def pid(self) -> int:
