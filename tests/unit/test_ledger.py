@@ -175,6 +175,13 @@ def test_attempts(tmp_path):
     assert found.unfinished == (trial(3),)
 
 
+def test_a_folder_whose_begin_was_killed_can_be_begun_in(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "ledger.jsonl").touch()
+    with Ledger.create(tmp_path / "run", RUN) as ledger:
+        assert [line.kind for line in ledger.lines()] == ["open"]
+
+
 def test_no_second_run_in_a_folder(tmp_path):
     filled(tmp_path / "run")
     with pytest.raises(StorageError, match="holds a run already"):
