@@ -4,20 +4,23 @@ import os
 
 import pytest
 from contract import cases
-from contract.launched import SERVICES, Fleet, Target
+from contract.launched import Fleet, Target
+from mlfleet.commands.common import named_services
 from mlfleet.launch.sockets import RunFolder
 
 FAULTS = ("test_faults.py", "test_lies.py")
 
 
 def pytest_ignore_collect(collection_path, config):
-    # The fault services have no images: tests of them need the process runtime.
-    return True if collection_path.name in FAULTS and "process" not in config.option.runtime else None
+    # The fault services have no images: tests of them need the process runtime. They say nothing of one service.
+    left_out = "process" not in config.option.runtime or config.option.service
+    return True if collection_path.name in FAULTS and left_out else None
 
 
 def pytest_generate_tests(metafunc):
     if "target" in metafunc.fixturenames:
-        targets = [Target(service, runtime) for runtime in metafunc.config.option.runtime for service in SERVICES]
+        chosen = named_services(metafunc.config.option.service or ())
+        targets = [Target(service, runtime) for runtime in metafunc.config.option.runtime for service in chosen]
         # With the scope of the session, tests of one target run together and share its launch.
         metafunc.parametrize("target", targets, ids=str, scope="session")
 

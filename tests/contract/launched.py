@@ -11,7 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from mlfleet import build, compose
+from mlfleet import build
 from mlfleet.client import Client, NotServing, connect
 from mlfleet.errors import HostError
 from mlfleet.launch.base import Launcher, LaunchSpec, Running
@@ -23,7 +23,6 @@ from mlfleet.launch.sockets import RunFolder
 from mlfleet.model import Environment, Runtime, Service
 
 ROOT = Path(__file__).parents[2]
-SERVICES = compose.load(ROOT / "compose.yaml")
 # Generous: a host at work is no failure of the service.
 CALL_S = 60.0
 CPUS = sorted(os.sched_getaffinity(0))

@@ -34,7 +34,9 @@ def compares(table: Table, planned: PlannedWorkload, contestant: str, baseline: 
         also = " and languages" if len(languages) > 1 else ""
         return f"compares kernels{also}: {first} against {second}{written}"
     names = {known.framework for _, known in sides if known}
-    what = "versions" if len(names) == 1 else "bindings" if len(languages) > 1 else "frameworks"
+    versions = {known.version for _, known in sides if known}
+    alike = "versions" if len(versions) > 1 else "images of one version"
+    what = alike if len(names) == 1 else "bindings" if len(languages) > 1 else "frameworks"
     return f"compares {what}: both run {first}{written}"
 
 
@@ -82,6 +84,11 @@ def cautions(run: RunFile) -> tuple[str, ...]:
         "Outcomes are not yet adjusted for multiplicity: of many comparisons, some may look different by chance.",
         "No A/A resolution of this host is known: how small a difference it can show was not measured.",
     ]
+    if run.environment.runtime == "attach":
+        said.append(
+            "Runtime attach: compose started these services. In a turn the others were not frozen (peers_running); "
+            "image ids, logs, exit statuses and the container recipe could not be read, peaks were not reset."
+        )
     synthetic = [one.workload.name for one in run.workloads if one.dataset_label == "synthetic" and not one.control]
     if synthetic:
         said.append(f"Synthetic data in {', '.join(synthetic)}.")
