@@ -7,7 +7,9 @@ from statistics import median
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+
+# Not scipy.stats: it takes seconds to import, and every command would wait for it.
+from scipy.special import stdtrit
 
 from mlfleet.model import Calibration, Sample
 
@@ -96,9 +98,12 @@ def steady(samples: Sequence[Sample]) -> bool | None:
     if len(window) < STEADY_WINDOW_LONG:
         return None
     y = np.log([sample.ns_per_iteration for sample in window])
-    fit = stats.linregress(np.arange(len(y)), y)
-    half_width = stats.t.ppf(0.975, len(y) - 2) * fit.stderr
-    return bool(abs(fit.slope) <= half_width or abs(fit.slope) * (len(y) - 1) < STEADY_SLOPE)
+    x = np.arange(len(y)) - (len(y) - 1) / 2
+    slope = x @ y / (x @ x)
+    residuals = y - y.mean() - slope * x
+    freedom = len(y) - 2
+    half_width = stdtrit(freedom, 0.975) * np.sqrt(residuals @ residuals / freedom / (x @ x))
+    return bool(abs(slope) <= half_width or abs(slope) * (len(y) - 1) < STEADY_SLOPE)
 
 
 def refine(calibration: Calibration, samples: Sequence[Sample], rules: Rules) -> Calibration:
