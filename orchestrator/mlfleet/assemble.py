@@ -1,9 +1,10 @@
 """From what the user asked for to run.json: services, payloads, cells and the order of blocks."""
 
 import hashlib
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,14 +16,15 @@ from mlfleet.catalogue import Suite
 from mlfleet.codec import canonical
 from mlfleet.datasets import DataUnavailable
 from mlfleet.identify import identify
-from mlfleet.model import SCHEMA, Environment, Identity, Runtime, Service, Setting, Workload
+from mlfleet.launch.surroundings import Surroundings
+from mlfleet.model import SCHEMA, Environment, Identity, Runtime, Service, Workload
 from mlfleet.plan import plan_blocks
 from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
+from mlfleet.setting import environment_of
 from mlfleet.tasks.control import TASKS as CONTROLS
 from mlfleet.tasks.control import WORKLOAD as CONTROL
 
 PROTO = Path("proto/mlfleet/v1/benchmark.proto")
-SETTINGS: Mapping[str, Setting] = {"1": "1 thread", "all": "all cores"}
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,6 @@ def choose_workloads(suite: Suite, globs: Sequence[str]) -> tuple[Workload, ...]
     return (*chosen, CONTROL)
 
 
-def environment_of(suite: Suite, runtime: Runtime) -> tuple[Setting, Environment]:
-    """The one setting of the run, as the launcher will set it."""
-    if len(suite.threads) != 1:
-        raise errors.UsageError(
-            f"suite {suite.name}: one thread setting a run is supported, found {list(suite.threads)}"
-        )
-    cpus = host.cpu_sets(suite.threads[0])
-    environment = Environment("cpu", cpus, len(cpus), suite.memory_bytes, runtime, "mapped")
-    return SETTINGS[suite.threads[0]], environment
-
-
 def contestants(request: Request, builder: Builder, environment: Environment, bench: Bench) -> tuple[Contestant, ...]:
     """Every service pinned to its build and asked for its description.
 
@@ -92,8 +83,14 @@ def contestants(request: Request, builder: Builder, environment: Environment, be
         identity = answer if isinstance(answer, Identity) else None
         reason = answer if isinstance(answer, str) else ""
         named = service in request.pins
-        found.append(Contestant(service, state.image_id, state.size_bytes, state.stand_in, reason, identity, named))
+        # To attach the image is out of sight: the tag is the version that it reports, as ours are tagged.
+        seen = _retagged(service, identity) if environment.runtime == "attach" else service
+        found.append(Contestant(seen, state.image_id, state.size_bytes, state.stand_in, reason, identity, named))
     return tuple(found)
+
+
+def _retagged(service: Service, identity: Identity | None) -> Service:
+    return replace(service, image=f"{service.image.rpartition(':')[0]}:{identity.version}") if identity else service
 
 
 def planned_workload(
@@ -160,10 +157,16 @@ def cell_id(workload: Workload, sha256: str, contestant: Contestant, environment
 
 
 def make_run(
-    request: Request, builder: Builder, runtime: Runtime, engine: str | None, bench: Bench, root: Path
+    request: Request,
+    builder: Builder,
+    runtime: Runtime,
+    engine: str | None,
+    bench: Bench,
+    root: Path,
+    around: Surroundings | None = None,
 ) -> RunFile:
     """Everything that is decided before the first trial. `engine`: version of the docker engine, if it is used."""
-    setting, environment = environment_of(request.suite, runtime)
+    setting, environment = environment_of(request.suite, runtime, around)
     facts = host.facts()
     taking_part = contestants(request, builder, environment, bench)
     workloads = tuple(planned_workload(w, taking_part, environment, request.seed) for w in request.workloads)
@@ -221,6 +224,8 @@ def _baselines(workloads: Sequence[PlannedWorkload], chosen: str | None) -> dict
 
 
 def _commit(root: Path) -> str | None:
+    if shutil.which("git") is None:
+        return None
     asked = subprocess.run(  # noqa: S603 - our own argument list
         ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
         capture_output=True,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from mlfleet import parity, stats
-from mlfleet.model import Metric, Reading, Record, Setting
+from mlfleet.model import NOT_FRESH, Metric, Reading, Record, Setting
 from mlfleet.parity import Refusal
 from mlfleet.runfile import PlannedWorkload, RunFile
 from mlfleet.stats import Estimate
@@ -180,6 +180,8 @@ def _comparison(
         outcome, reasons = "refused", tuple(dict.fromkeys(refusal.code for refusal in refused))
     elif why:
         outcome, reasons = "refused", ("meter", why)
+    elif any(NOT_FRESH in record.flags for record in (*baseline.records, *contestant.records)):
+        outcome, reasons = "inconclusive", (NOT_FRESH,)
     elif len(pairs) < stats.MIN_BLOCKS:
         outcome, reasons = "inconclusive", ("few_blocks",)
     elif in_bytes:

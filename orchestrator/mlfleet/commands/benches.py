@@ -1,23 +1,29 @@
 """The bench of a command: launcher, sockets and meters of the runtime that it uses."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 from mlfleet import assemble
 from mlfleet import build as builds
 from mlfleet.bench import Bench
-from mlfleet.client import connect
+from mlfleet.client import CallFailed, Malformed, connect
 from mlfleet.commands.common import ROOT, say
 from mlfleet.interrupt import Stop
+from mlfleet.launch.attach import AttachLauncher
+from mlfleet.launch.attached import sockets_folder
 from mlfleet.launch.base import Launcher
 from mlfleet.launch.docker import DockerLauncher, engine_socket
 from mlfleet.launch.docker import connect as connect_engine
 from mlfleet.launch.guard import guarded
 from mlfleet.launch.process import ProcessLauncher
 from mlfleet.launch.sockets import RunFolder
+from mlfleet.launch.surroundings import Surroundings, meet_all, surroundings
 from mlfleet.launch.sweep import sweep
 from mlfleet.meters import open_meters
-from mlfleet.model import Runtime
+from mlfleet.model import Runtime, Service
+from mlfleet.payload import cache_folder
+from mlfleet.trial import COLLECT_S, FIRST_S, OUTPUT_LIMIT_BYTES
 
 
 def engine_version(runtime: Runtime) -> str | None:
@@ -30,10 +36,49 @@ def engine_version(runtime: Runtime) -> str | None:
     return version
 
 
+def found_around(services: Sequence[Service], runtime: Runtime, stop: Stop) -> Surroundings | None:
+    """What the services to attach to run in; None where a launcher sets it. Raises HostError."""
+    folder = sockets_folder() if runtime == "attach" else None
+    return surroundings(services, meet_all(services, folder, stop.wait)) if folder else None
+
+
+def _attached(run8: str, folder: Path, stop: Stop) -> Bench:
+    """Nothing is launched, so there is nothing to look after."""
+
+    def wait(seconds: float) -> None:
+        stop.wait(seconds)
+        stop.check()
+
+    def finish(socket: Path) -> None:
+        # Whatever it answers, whether it leaves is seen by its process.
+        with suppress(CallFailed, Malformed), connect(socket, stop) as client:
+            client.measure((1,), FIRST_S)
+            client.collect(OUTPUT_LIMIT_BYTES, COLLECT_S)
+
+    return Bench(
+        run8=run8,
+        launcher=AttachLauncher(folder, cache_folder() / "payloads", finish, wait),
+        stop=stop,
+        connect=connect,
+        open_meters=open_meters,
+        socket_folder=lambda: folder,
+        labels={},
+        progress=_say_describe,
+    )
+
+
+def _say_describe(framework: str, phase: str) -> None:
+    if phase == "describe":
+        say(f"{framework}: {phase}")
+
+
 @contextmanager
 def open_bench(run: str, runtime: Runtime, stop: Stop) -> Iterator[Bench]:
     """What the trials of a run or a check happen on; on leaving nothing stays, nor of killed runs."""
     run8 = assemble.run8(run)
+    if runtime == "attach" and (folder := sockets_folder()):
+        yield _attached(run8, folder, stop)
+        return
     engine_path = engine_socket() if runtime == "docker" else None
     sweep(engine_path, say)
     with ExitStack() as stack:
@@ -56,5 +101,5 @@ def open_bench(run: str, runtime: Runtime, stop: Stop) -> Iterator[Bench]:
             open_meters=open_meters,
             socket_folder=sockets.fresh,
             labels=sockets.labels,
-            progress=lambda framework, phase: say(f"{framework}: {phase}") if phase == "describe" else None,
+            progress=_say_describe,
         )

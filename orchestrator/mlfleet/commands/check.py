@@ -81,6 +81,8 @@ def _subject(key: str, asked: str) -> Subject:
     """Raises HostError if the service is not built from its present source."""
     (service,) = named_services([key])
     runtime = choose_runtime(asked)
+    if runtime == "attach":
+        raise HostError(f"a check starts its service itself; try on the host: mlfleet check {key}")
     state = builds.builder(runtime, ROOT).state(service)
     if state.state in {"missing", "not_built", "stale"}:
         raise HostError(f"{state.reason}; try: mlfleet build {key} --runtime {runtime}")

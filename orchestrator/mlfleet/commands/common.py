@@ -9,19 +9,20 @@ import click
 
 from mlfleet import compose
 from mlfleet.errors import HostError, unknown
+from mlfleet.launch.attached import VARIABLE, sockets_folder
 from mlfleet.launch.docker import EngineAbsent, connect
 from mlfleet.model import Runtime, Service
 
 # The checkout that this package is installed from, in place.
 ROOT = Path(__file__).resolve().parents[3]
-RUNTIMES = ("auto", "docker", "process")
+RUNTIMES = ("auto", "docker", "process", "attach")
 
 runtime_option = click.option(
     "--runtime",
     type=click.Choice(RUNTIMES),
     default="auto",
     show_default=True,
-    help="auto: docker where an engine answers, otherwise local processes.",
+    help="auto: docker where an engine answers, otherwise local processes; attach under compose.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
 
@@ -52,6 +53,13 @@ def named_services(keys: Sequence[str]) -> tuple[Service, ...]:
 
 def choose_runtime(asked: str) -> Runtime:
     """The runtime to use; says in one line when no engine answers. Raises HostError where docker was asked for."""
+    if sockets_folder() is not None:
+        if asked in ("auto", "attach"):
+            return "attach"
+        raise HostError(f"--runtime {asked} is not for this container, which has no engine and no builds; try: attach")
+    if asked == "attach":
+        command = 'docker compose run --rm --user "$(id -u):$(id -g)" orchestrator run smoke'
+        raise HostError(f"attach is for the orchestrator that compose starts ({VARIABLE} is not set); try: {command}")
     if asked == "process":
         return "process"
     try:

@@ -17,7 +17,7 @@ from mlfleet import report as reports
 from mlfleet.bench import Bench
 from mlfleet.catalogue import load_suite
 from mlfleet.codec import encode
-from mlfleet.commands.benches import engine_version, open_bench
+from mlfleet.commands.benches import engine_version, found_around, open_bench
 from mlfleet.commands.common import ROOT, choose_runtime, json_option, print_json, runtime_option, say, services
 from mlfleet.commands.named import check_named, image_option, substituted
 from mlfleet.commands.report import read_table
@@ -184,10 +184,12 @@ def _planned(asked: Options, name: str, stop: Stop) -> Iterator[tuple[RunFile, B
         named=frozenset(s.key for s in chosen if s.key in asked.frameworks),
         pins=pins,
     )
-    _check_memory(len(chosen) * suite.memory_bytes)
+    around = found_around(chosen, runtime, stop)
+    if around is None:
+        _check_memory(len(chosen) * suite.memory_bytes)
     with open_bench(name, runtime, stop) as bench:
         builder, engine = builds.builder(runtime, ROOT), engine_version(runtime)
-        yield assemble.make_run(request, builder, runtime, engine, bench, ROOT), bench
+        yield assemble.make_run(request, builder, runtime, engine, bench, ROOT, around), bench
 
 
 def _measure(run: RunFile, folder: Path, ledger: Ledger, bench: Bench, max_time: float | None) -> int:

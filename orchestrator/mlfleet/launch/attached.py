@@ -12,6 +12,14 @@ from mlfleet.launch.sockets import NotOurSocket, peer
 from mlfleet.model import Service
 
 UID = int(USER.partition(":")[0])
+# The folder of the services' sockets. Set in the orchestrator's container alone, which has no other runtime.
+VARIABLE = "MLFLEET_SOCKETS"
+
+
+def sockets_folder() -> Path | None:
+    """Where to attach; None on a host."""
+    named = os.environ.get(VARIABLE)
+    return Path(named) if named else None
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ COLUMNS: dict[str, Callable[[RunFile, PlannedWorkload, Record], Json]] = {
     "phase": lambda _, __, record: record.phase,
     "reason": lambda _, __, record: record.reason,
     "findings": lambda _, __, record: "; ".join(f"{one.gate} {one.code}: {one.detail}" for one in record.findings),
+    "flags": lambda _, __, record: " ".join(record.flags),
     "time_ns": lambda _, __, record: value(record, "time")[0],
     "time_absent": lambda _, __, record: value(record, "time")[1],
     "cpu_ns": lambda _, __, record: value(record, "cpu")[0],

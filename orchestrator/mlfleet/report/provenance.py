@@ -59,7 +59,8 @@ def _host(facts: Mapping[str, str | int | float | bool | None]) -> Iterator[tupl
 
 def _service(table: Table, contestant: Contestant) -> Iterator[tuple[str, str]]:
     service = contestant.service
-    yield "image", f"{service.image}, {contestant.image_id or 'not built'}"
+    attached = table.run.environment.runtime == "attach" and contestant.identity
+    yield "image", f"{service.image}, {contestant.image_id or ('id not visible' if attached else 'not built')}"
     if contestant.size_bytes is not None:
         yield "size", size(contestant.size_bytes)
     if contestant.stand_in:

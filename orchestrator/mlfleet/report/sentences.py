@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
 
-from mlfleet.model import Metric
+from mlfleet.model import NOT_FRESH, Metric
 from mlfleet.report.units import Span, duration, percent, plural, ratio_span, size, size_span
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.stats import MIN_BLOCKS, Estimate
@@ -142,6 +142,8 @@ def _without_interval(comparison: Comparison) -> str:
     medians = f"; median {values}" if values else ""
     if "few_blocks" in comparison.reasons:
         return f"inconclusive: {plural(comparison.blocks, 'block')}, {MIN_BLOCKS} needed{medians}"
+    if NOT_FRESH in comparison.reasons:
+        return f"inconclusive: {NOT_FRESH}: a trial met a process that had served another before{medians}"
     return f"inconclusive: {', '.join(comparison.reasons)}{medians}"
 
 
