@@ -192,12 +192,9 @@ class DockerLauncher:
             yield self._start(spec, table)
         finally:
             if not self.hurried():
-                self._remove(spec, table)
-
-    def _remove(self, spec: LaunchSpec, table: tuple[Row, ...]) -> None:
-        remove(self.client, spec.name, self.sleep)
-        if self.plain_user and any(path.is_dir() for path in spec.socket_folder.iterdir()):
-            self._empty(spec, table)
+                remove(self.client, spec.name, self.sleep)
+                if self.plain_user and any(path.is_dir() for path in spec.socket_folder.iterdir()):
+                    self._empty(spec, table)
 
     def _empty(self, spec: LaunchSpec, table: tuple[Row, ...]) -> None:
         """Delete what the service made in folders of its own: only its own user can."""
