@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 MLFLEET := .venv/bin/mlfleet
-.PHONY: help bench test lint build data doctor clean
+.PHONY: help bench test soak lint build data doctor clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -21,6 +21,9 @@ test: .venv/ready ## Set up and run every test (fleet tests need a docker engine
 # Whatever compose.yaml says is a service; another name is refused with the nearest that is one.
 test-%: .venv/ready ## Contract tests of one service alone, on every runtime that is here: make test-linfa
 	@bash tests/service.sh $*
+
+soak: .venv/ready ## Runs killed and resumed at 36 instants drawn anew, on both runtimes (about 15 minutes)
+	@for runtime in docker process; do .venv/bin/python -m pytest -q -s tests/fleet/test_killed.py --kills 12 --kill-seed $$RANDOM --runtime $$runtime || exit 1; done
 
 lint: .venv/ready ## Linters, types, import rules, contract
 	@bash tests/run.sh lint
