@@ -160,6 +160,16 @@ def _bind(source: Path, target: str, *, read_only: bool) -> Json:
     return {"Type": "bind", "Source": str(source), "Target": target, "ReadOnly": read_only}
 
 
+# What only a launcher can give: images by id, its own labels and closed list of variables, one payload, memory nodes, an
+# end that stays. Every other row holds for containers that compose starts, too.
+LAUNCHER_ONLY = frozenset({"image", "labels", "variables", "mounts", "binds", "cpuset_mems", "restart"})
+
+
+def shared(table: Iterable[Row]) -> tuple[Row, ...]:
+    """The rows that hold for compose's containers."""
+    return tuple(row for row in table if row.name not in LAUNCHER_ONLY)
+
+
 def create_body(table: Iterable[Row]) -> dict[str, Json]:
     """The JSON of docker's create request."""
     host: dict[str, Json] = {}
