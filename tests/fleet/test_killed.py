@@ -228,7 +228,7 @@ class Chain:
         assert len(cells) == len(records) == 2 * BLOCKS
         assert {record.verdict.value for record in records} == {"ok"}
         assert (self.run / "report.html").exists()
-        assert not list(self.run.rglob("*.tmp"))
+        assert not list(self.run.rglob(".*")), "half written files"
         assert left_behind(run8(read_run(self.run).run)) == []
         self.seen["runs complete"] += 1
         self.number += 1

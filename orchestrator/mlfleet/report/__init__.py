@@ -8,6 +8,7 @@ from tempfile import NamedTemporaryFile
 from rich.console import Console
 
 from mlfleet.errors import StorageError
+from mlfleet.ledger_files import TEMPORARY
 from mlfleet.report.export import report_csv, report_json
 from mlfleet.report.html import render_html
 from mlfleet.report.terminal import render_terminal
@@ -34,7 +35,8 @@ def write(table: Table, folder: Path) -> tuple[Path, ...]:
 
 def _write(path: Path, text: str) -> Path:
     try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        # The next resume clears what a killed writer leaves under this suffix.
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY, delete=False) as file:
             try:
                 file.write(text.encode())
                 file.flush()
