@@ -15,7 +15,7 @@ from mlfleet.errors import HostError
 from mlfleet.launch import attached, surroundings
 from mlfleet.launch.attach import AttachLauncher
 from mlfleet.launch.base import Exit, LaunchFailed, LaunchSpec
-from mlfleet.launch.sockets import NotOurSocket, Peer
+from mlfleet.launch.sockets import NotOurSocket, Peer, Replaced
 from mlfleet.model import Environment, Service
 from mlfleet.report import summary
 from mlfleet.setting import environment_of
@@ -152,6 +152,15 @@ def test_a_link_or_a_file_is_refused(world, monkeypatch):
     world.path.write_text("")
     with pytest.raises(NotOurSocket, match="is no socket but -"):
         attached.meet(ONE, world.sockets)
+
+
+@pytest.mark.parametrize("moment", [PermissionError, ConnectionRefusedError, FileNotFoundError, Replaced])
+def test_a_service_on_its_way_up_is_nobody_yet(world, monkeypatch, moment):
+    def asked(_path):
+        raise moment
+
+    monkeypatch.setattr(attached, "peer", asked)
+    assert attached.meet(ONE, world.sockets) is None
 
 
 def test_a_process_out_of_sight_is_refused(world):

@@ -8,7 +8,7 @@ from pathlib import Path
 from mlfleet import compose
 from mlfleet.launch.leftovers import started
 from mlfleet.launch.recipe import USER
-from mlfleet.launch.sockets import NotOurSocket, peer
+from mlfleet.launch.sockets import NOT_YET, NotOurSocket, Replaced, peer
 from mlfleet.model import Service
 
 UID = int(USER.partition(":")[0])
@@ -54,7 +54,8 @@ def meet(service: Service, sockets: Path, uid: int = UID) -> Met | None:
     try:
         found = peer(path)
         owner = path.lstat().st_uid
-    except (FileNotFoundError, ConnectionRefusedError):
+    except (*NOT_YET, Replaced):
+        # Replaced: it is being started again.
         return None
     except NotOurSocket as error:
         raise NotOurSocket(f"{path}: {error}; awaited a socket of uid {uid}") from error

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from mlfleet.client import NotServing
 from mlfleet.launch.base import Running
-from mlfleet.launch.sockets import peer
+from mlfleet.launch.sockets import NOT_YET, peer
 
 # Total deadline of the phase launch, in seconds.
 LAUNCH_S = 30.0
@@ -44,9 +44,9 @@ def await_socket(running: Running, stop: Stopper) -> None:
 
 
 def _listening(socket: Path) -> bool:
-    """Whether somebody listens there. A socket that is bound but does not listen yet refuses for a moment."""
+    """Whether somebody listens there."""
     try:
         peer(socket)
-    except (FileNotFoundError, ConnectionRefusedError):
+    except NOT_YET:
         return False
     return True

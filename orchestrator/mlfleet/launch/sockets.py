@@ -27,6 +27,14 @@ class NotOurSocket(Exception):  # noqa: N818 - it is a verdict, not a bug
     """What lies at the path is no socket, or not the one that was there before."""
 
 
+class Replaced(NotOurSocket):
+    """A socket lies there, but not the one that was asked."""
+
+
+# Nobody listens yet: no socket, bound but not listening, or not yet open to everybody (services do that last).
+NOT_YET = (FileNotFoundError, ConnectionRefusedError, PermissionError)
+
+
 @dataclass(frozen=True)
 class Peer:
     """Who listens: pid and uid as the kernel tells them, seen from this host; inode of the socket file."""
@@ -115,7 +123,7 @@ def peer(path: Path) -> Peer:
         data = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     if _inode(path) != before:
         message = f"{path.name} was replaced while it was asked who listens"
-        raise NotOurSocket(message)
+        raise Replaced(message)
     pid, uid, _ = _CREDENTIALS.unpack(data)
     return Peer(pid, uid, before)
 
