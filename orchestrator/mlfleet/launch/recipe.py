@@ -160,8 +160,8 @@ def _bind(source: Path, target: str, *, read_only: bool) -> Json:
     return {"Type": "bind", "Source": str(source), "Target": target, "ReadOnly": read_only}
 
 
-# What only a launcher can give: images by id, its own labels and closed list of variables, one payload, memory nodes, an
-# end that stays. Every other row holds for containers that compose starts, too.
+# What only a launcher can give: images by id, its own labels and closed list of variables, one payload, memory nodes,
+# an end that stays. Every other row holds for containers that compose starts, too.
 LAUNCHER_ONLY = frozenset({"image", "labels", "variables", "mounts", "binds", "cpuset_mems", "restart"})
 
 
