@@ -18,7 +18,7 @@ from mlfleet.builders.orchestrator import OrchestratorBuilder
 from mlfleet.builders.process import ProcessBuilder, process_command
 from mlfleet.builders.source import source_digest
 from mlfleet.builders.state import Build, BuildState
-from mlfleet.launch.attached import sockets_folder
+from mlfleet.launch.attached import required_folder
 from mlfleet.launch.docker import connect
 from mlfleet.model import Runtime, Service
 
@@ -56,8 +56,8 @@ class Builder(Protocol):
 
 def builder(runtime: Runtime, root: Path) -> Builder:
     """The builder of a runtime. Raises HostError where an engine is needed and none answers."""
-    if runtime == "attach" and (sockets := sockets_folder()):
-        return AttachBuilder(sockets)
+    if runtime == "attach":
+        return AttachBuilder(required_folder())
     return DockerBuilder(root, connect()) if runtime == "docker" else ProcessBuilder(root)
 
 

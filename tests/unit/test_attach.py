@@ -223,8 +223,9 @@ def test_in_the_container_attach_is_the_runtime_and_elsewhere_it_is_none(monkeyp
             choose_runtime(other)
         assert refused.value.exit_code == 3
     monkeypatch.delenv(attached.VARIABLE)
-    with pytest.raises(HostError, match="docker compose run --rm"):
-        choose_runtime("attach")
+    for attach in (lambda: choose_runtime("attach"), lambda: build.builder("attach", tmp_path)):
+        with pytest.raises(HostError, match="docker compose run --rm"):
+            attach()
 
 
 def test_one_trial_that_was_not_fresh_leaves_its_comparisons_without_a_ratio():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from mlfleet import assemble
@@ -11,7 +12,7 @@ from mlfleet.client import CallFailed, Malformed, connect
 from mlfleet.commands.common import ROOT, say
 from mlfleet.interrupt import Stop
 from mlfleet.launch.attach import AttachLauncher
-from mlfleet.launch.attached import sockets_folder
+from mlfleet.launch.attached import required_folder
 from mlfleet.launch.base import Launcher
 from mlfleet.launch.docker import DockerLauncher, engine_socket
 from mlfleet.launch.docker import connect as connect_engine
@@ -38,16 +39,18 @@ def engine_version(runtime: Runtime) -> str | None:
 
 def found_around(services: Sequence[Service], runtime: Runtime, stop: Stop) -> Surroundings | None:
     """What the services to attach to run in; None where a launcher sets it. Raises HostError."""
-    folder = sockets_folder() if runtime == "attach" else None
-    return surroundings(services, meet_all(services, folder, stop.wait)) if folder else None
+    if runtime != "attach":
+        return None
+    return surroundings(services, meet_all(services, required_folder(), partial(_wait, stop)))
+
+
+def _wait(stop: Stop, seconds: float) -> None:
+    stop.wait(seconds)
+    stop.check()
 
 
 def _attached(run8: str, folder: Path, stop: Stop) -> Bench:
     """Nothing is launched, so there is nothing to look after."""
-
-    def wait(seconds: float) -> None:
-        stop.wait(seconds)
-        stop.check()
 
     def finish(socket: Path) -> None:
         # Whatever it answers, whether it leaves is seen by its process.
@@ -57,7 +60,7 @@ def _attached(run8: str, folder: Path, stop: Stop) -> Bench:
 
     return Bench(
         run8=run8,
-        launcher=AttachLauncher(folder, cache_folder() / "payloads", finish, wait),
+        launcher=AttachLauncher(folder, cache_folder() / "payloads", finish, partial(_wait, stop)),
         stop=stop,
         connect=connect,
         open_meters=open_meters,
@@ -76,8 +79,8 @@ def _say_describe(framework: str, phase: str) -> None:
 def open_bench(run: str, runtime: Runtime, stop: Stop) -> Iterator[Bench]:
     """What the trials of a run or a check happen on; on leaving nothing stays, nor of killed runs."""
     run8 = assemble.run8(run)
-    if runtime == "attach" and (folder := sockets_folder()):
-        yield _attached(run8, folder, stop)
+    if runtime == "attach":
+        yield _attached(run8, required_folder(), stop)
         return
     engine_path = engine_socket() if runtime == "docker" else None
     sweep(engine_path, say)

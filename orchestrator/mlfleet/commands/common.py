@@ -9,7 +9,7 @@ import click
 
 from mlfleet import compose
 from mlfleet.errors import HostError, unknown
-from mlfleet.launch.attached import VARIABLE, sockets_folder
+from mlfleet.launch.attached import required_folder, sockets_folder
 from mlfleet.launch.docker import EngineAbsent, connect
 from mlfleet.model import Runtime, Service
 
@@ -58,8 +58,7 @@ def choose_runtime(asked: str) -> Runtime:
             return "attach"
         raise HostError(f"--runtime {asked} is not for this container, which has no engine and no builds; try: attach")
     if asked == "attach":
-        command = 'docker compose run --rm --user "$(id -u):$(id -g)" orchestrator run smoke'
-        raise HostError(f"attach is for the orchestrator that compose starts ({VARIABLE} is not set); try: {command}")
+        required_folder()
     if asked == "process":
         return "process"
     try:

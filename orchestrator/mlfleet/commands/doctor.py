@@ -13,6 +13,7 @@ from mlfleet import build as builds
 from mlfleet import host
 from mlfleet.commands.common import ROOT, json_option, print_json, say, services
 from mlfleet.errors import HostError
+from mlfleet.launch.attached import sockets_folder
 from mlfleet.launch.docker import connect, engine_socket
 from mlfleet.launch.sweep import survey, sweep
 from mlfleet.locks import HOST_LOCK, holder
@@ -90,6 +91,9 @@ def _engine_path() -> str | None:
 
 
 def _engine() -> Generator[Check, None, Runtime]:
+    if sockets_folder() is not None:
+        yield Check("docker", "note", "none in this container; it attaches to services that compose started")
+        return "attach"
     try:
         client = connect()
     except HostError as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlfleet import compose
+from mlfleet.errors import HostError
 from mlfleet.launch.leftovers import started
 from mlfleet.launch.recipe import USER
 from mlfleet.launch.sockets import NOT_YET, NotOurSocket, Replaced, peer
@@ -20,6 +21,14 @@ def sockets_folder() -> Path | None:
     """Where to attach; None on a host."""
     named = os.environ.get(VARIABLE)
     return Path(named) if named else None
+
+
+def required_folder() -> Path:
+    """Where to attach. Raises HostError on a host, also for a run that was made elsewhere."""
+    if (folder := sockets_folder()) is None:
+        command = 'docker compose run --rm --user "$(id -u):$(id -g)" orchestrator run smoke'
+        raise HostError(f"attach is for the orchestrator that compose starts ({VARIABLE} is not set); try: {command}")
+    return folder
 
 
 @dataclass(frozen=True)
