@@ -20,7 +20,7 @@ from mlfleet.commands.common import ROOT, services
 from mlfleet.interrupt import Stop
 from mlfleet.launch.base import Launcher, LaunchSpec, Running
 from mlfleet.launch.docker import DockerLauncher
-from mlfleet.launch.docker import connect as connect_engine
+from mlfleet.launch.engine import connect as connect_engine
 from mlfleet.launch.process import ProcessLauncher
 from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import RunFolder

@@ -39,7 +39,7 @@ if [ $# -gt 0 ]; then stages=("$@"); else
   stages=(lint unit data)
   if command -v cargo >/dev/null; then stages+=(rust); else unrun+=("Rust tests NOT RUN: no cargo"); fi
   stages+=(build-process contract)
-  if $bin/python -c 'from mlfleet.launch.docker import connect; connect()' 2>/dev/null; then stages+=(build-docker fleet)
+  if $bin/python -c 'from mlfleet.launch.engine import connect; connect()' 2>/dev/null; then stages+=(build-docker fleet)
   else unrun+=("fleet tests NOT RUN: no Docker engine"); fi
 fi
 for name in "${stages[@]}"; do stage "$name"; done

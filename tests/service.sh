@@ -12,7 +12,7 @@ unrun=()
 built=$($bin/mlfleet build "$key" --runtime process --json)
 state=$($bin/python -c 'import json, sys; print(json.loads(sys.argv[1])[0]["state"])' "$built")
 if [ "$state" = current ]; then runtimes+=(--runtime process); else unrun+=("process: this host cannot build $key"); fi
-if $bin/python -c 'from mlfleet.launch.docker import connect; connect()' 2>/dev/null; then
+if $bin/python -c 'from mlfleet.launch.engine import connect; connect()' 2>/dev/null; then
   $bin/mlfleet build "$key" --runtime docker
   runtimes+=(--runtime docker)
 else unrun+=("docker: no engine answers"); fi

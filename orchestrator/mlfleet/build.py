@@ -19,7 +19,7 @@ from mlfleet.builders.process import ProcessBuilder, process_command
 from mlfleet.builders.source import source_digest
 from mlfleet.builders.state import Build, BuildState
 from mlfleet.launch.attached import required_folder
-from mlfleet.launch.docker import connect
+from mlfleet.launch.engine import connect
 from mlfleet.model import Runtime, Service
 
 __all__ = ["BuildResult", "BuildState", "Builder", "build", "builder", "process_command", "source_digest"]

@@ -16,7 +16,7 @@ from mlfleet.client import Client, NotServing, connect
 from mlfleet.errors import HostError
 from mlfleet.launch.base import Launcher, LaunchSpec, Running
 from mlfleet.launch.docker import DockerLauncher
-from mlfleet.launch.docker import connect as engine
+from mlfleet.launch.engine import connect as engine
 from mlfleet.launch.process import ProcessLauncher
 from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import RunFolder

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fleet.test_compose_clients import new, old
 from mlfleet import build, compose
-from mlfleet.launch import docker as engine
+from mlfleet.launch import engine
 from mlfleet.launch.base import LaunchSpec
 from mlfleet.launch.recipe import LAUNCHER_ONLY, differences, rows, shared
 from mlfleet.ledger_lines import read_records

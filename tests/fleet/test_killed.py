@@ -16,7 +16,7 @@ from os import environ, kill
 from pathlib import Path
 
 from mlfleet.assemble import run8
-from mlfleet.launch.docker import connect
+from mlfleet.launch.engine import connect
 from mlfleet.ledger_lines import closed_blocks, read_lines, read_records
 from mlfleet.locks import Holder, holder
 from mlfleet.runfile import read_run
@@ -258,4 +258,3 @@ def test_killed_and_gone_on_with(tmp_path, request):
     print(dict(chain.seen), dict(chain.slowest))
     assert chain.seen["runs complete"] >= 1
     assert not list(chain.temporary.iterdir())
-

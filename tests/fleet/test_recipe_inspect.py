@@ -9,6 +9,7 @@ import pytest
 from mlfleet import build, compose
 from mlfleet.launch import docker as runtime
 from mlfleet.launch.base import LaunchFailed, LaunchSpec
+from mlfleet.launch.engine import connect
 from mlfleet.launch.sockets import RunFolder, peer
 from mlfleet.model import Environment
 
@@ -21,7 +22,7 @@ BIND_DEADLINE_S = 60
 
 @pytest.fixture(scope="module")
 def client():
-    return runtime.connect()
+    return connect()
 
 
 @functools.cache

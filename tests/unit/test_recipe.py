@@ -3,6 +3,7 @@
 import copy
 import os
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,8 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from mlfleet.errors import HostError
 from mlfleet.launch import recipe
 from mlfleet.launch.base import Exit, LaunchFailed, LaunchSpec
-from mlfleet.launch.docker import DaemonLost, DeviceUnavailable, DockerLauncher, ImageMissing, connect, remove
+from mlfleet.launch.docker import Container, DaemonLost, DeviceUnavailable, DockerLauncher, ImageMissing, remove
+from mlfleet.launch.engine import connect
 from mlfleet.launch.sockets import NotOurSocket, RunFolder, peer
 from mlfleet.launch.variables import variables
 from mlfleet.model import Environment, Service
@@ -300,6 +302,24 @@ def test_a_folder_that_is_a_link_or_too_long_is_refused(tmp_path):
         RunFolder("12345678", tmp_path)
     with pytest.raises(HostError, match="longer than 107"):
         RunFolder("12345678", tmp_path / ("x" * 100))
+
+
+@pytest.mark.parametrize(
+    ("failures", "text", "asked"), [(2, "unable to freeze", 3), (3, "unable to freeze", 3), (1, "not running", 1)]
+)
+def test_a_freeze_that_a_busy_host_prevented_is_tried_again(failures, text, asked):
+    calls = []
+
+    class Api:
+        def pause(self, name):
+            calls.append(name)
+            if len(calls) <= failures:
+                raise APIError(text, explanation=f"Cannot pause container {name}: {text}")
+
+    container = Container(SimpleNamespace(api=Api()), "c1", 1, Path("/s"), {})
+    with pytest.raises(LaunchFailed, match=text) if failures != 2 else nullcontext():
+        container.freeze()
+    assert calls == ["c1"] * asked
 
 
 def test_the_peer_of_a_socket_is_told_and_links_and_files_are_refused(tmp_path):

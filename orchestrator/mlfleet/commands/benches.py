@@ -14,8 +14,9 @@ from mlfleet.interrupt import Stop
 from mlfleet.launch.attach import AttachLauncher
 from mlfleet.launch.attached import required_folder
 from mlfleet.launch.base import Launcher
-from mlfleet.launch.docker import DockerLauncher, engine_socket
-from mlfleet.launch.docker import connect as connect_engine
+from mlfleet.launch.docker import DockerLauncher
+from mlfleet.launch.engine import connect as connect_engine
+from mlfleet.launch.engine import engine_socket
 from mlfleet.launch.guard import guarded
 from mlfleet.launch.process import ProcessLauncher
 from mlfleet.launch.sockets import RunFolder

@@ -10,7 +10,7 @@ import click
 from mlfleet import compose
 from mlfleet.errors import HostError, unknown
 from mlfleet.launch.attached import required_folder, sockets_folder
-from mlfleet.launch.docker import EngineAbsent, connect
+from mlfleet.launch.engine import EngineAbsent, connect
 from mlfleet.model import Runtime, Service
 
 # The checkout that this package is installed from, in place.

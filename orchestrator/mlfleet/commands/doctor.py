@@ -14,7 +14,7 @@ from mlfleet import host
 from mlfleet.commands.common import ROOT, json_option, print_json, say, services
 from mlfleet.errors import HostError
 from mlfleet.launch.attached import sockets_folder
-from mlfleet.launch.docker import connect, engine_socket
+from mlfleet.launch.engine import connect, engine_socket
 from mlfleet.launch.sweep import survey, sweep
 from mlfleet.locks import HOST_LOCK, holder
 from mlfleet.model import Runtime

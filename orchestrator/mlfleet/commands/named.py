@@ -12,7 +12,7 @@ from mlfleet import images
 from mlfleet.build import BuildState
 from mlfleet.errors import HostError, UsageError
 from mlfleet.images import Asked, Inspect
-from mlfleet.launch.docker import connect
+from mlfleet.launch.engine import connect
 from mlfleet.model import Runtime, Service
 from mlfleet.runfile import Contestant
 

@@ -1,7 +1,6 @@
 """The docker runtime: one container an attempt, built from the recipe alone and compared with it before any payload."""
 
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,10 +10,11 @@ from typing import Any
 
 import docker
 import requests
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, NotFound
 
 from mlfleet.errors import HostError
 from mlfleet.launch.base import Exit, LaunchFailed, LaunchSpec
+from mlfleet.launch.engine import TIMEOUT_S
 from mlfleet.launch.recipe import (
     SOCKETS,
     Row,
@@ -29,19 +29,13 @@ from mlfleet.launch.sockets import NAME
 from mlfleet.model import Flag
 from mlfleet.verdict import Verdict
 
-DEFAULT_HOST = "unix:///var/run/docker.sock"
-# The engine's answers take milliseconds; one that takes this long counts as lost.
-TIMEOUT_S = 10
+FREEZE_TRIES = 3
 REMOVE_TRIES = 10
 REMOVE_POLLS = 50
 REMOVE_PAUSE_S = 0.2
 LOG_BYTES = 64 << 10
 EMPTY = f"chmod -R u+rwx {SOCKETS}; find {SOCKETS} -mindepth 1 -delete"
 FAULT_LABEL = "dev.mlfleet.fault"
-
-
-class EngineAbsent(HostError):  # noqa: N818 - it names a state of the host
-    """No docker engine answers; the message says why."""
 
 
 class ImageMissing(LaunchFailed):
@@ -60,30 +54,6 @@ class DaemonLost(LaunchFailed):
     """The engine vanished or hangs: nothing is known about the service."""
 
     verdict = Verdict.DAEMON_LOST
-
-
-def engine_socket(environment: Mapping[str, str] = os.environ) -> str:
-    """Path of the engine's socket. Raises HostError if DOCKER_HOST leaves this machine."""
-    host = environment.get("DOCKER_HOST") or DEFAULT_HOST
-    if not host.startswith("unix://"):
-        message = f"DOCKER_HOST is {host}; awaited a unix socket: meters and sockets need the engine on this machine"
-        raise HostError(message)
-    return host.removeprefix("unix://")
-
-
-def connect(environment: Mapping[str, str] = os.environ) -> docker.DockerClient:
-    """The local engine. Raises EngineAbsent if none answers, HostError if DOCKER_HOST leaves this machine."""
-    path = engine_socket(environment)
-    host = f"unix://{path}"
-    try:
-        # Asked first without the SDK, which leaks the descriptor of a connection that is refused.
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(TIMEOUT_S)
-            probe.connect(path)
-        return docker.DockerClient(base_url=host, timeout=TIMEOUT_S)
-    except (OSError, DockerException) as error:
-        message = f"no docker engine answers at {host} ({error})"
-        raise EngineAbsent(message) from error
 
 
 @contextmanager
@@ -141,8 +111,16 @@ class Container:
 
     def freeze(self) -> None:
         """Pause; the engine answers when the freezer says FROZEN."""
-        with _asking("freeze"):
-            self.client.api.pause(self.id)
+        for left in reversed(range(FREEZE_TRIES)):
+            try:
+                with _asking("freeze"):
+                    self.client.api.pause(self.id)
+            except LaunchFailed as error:
+                # Not the service's fault: on a busy host its threads were not caught in the runtime's time.
+                if not left or "unable to freeze" not in str(error):
+                    raise
+            else:
+                return
 
     def thaw(self) -> None:
         """Unpause."""
