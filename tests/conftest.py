@@ -12,7 +12,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--runtime", action="append", choices=RUNTIMES, help="where services are launched; repeatable, default all"
     )
-    parser.addoption("--kills", type=int, default=4, help="instants of each signal in tests/fleet/test_killed.py")
+    parser.addoption("--kills", type=int, default=3, help="instants of each signal in tests/fleet/test_killed.py")
     parser.addoption("--kill-seed", type=int, default=1, help="draws those instants")
     parser.addoption("--service", action="append", help="contract tests of this service alone; repeatable, default all")
 
