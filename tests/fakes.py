@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from mlfleet import datasets, payload, tasks
 from mlfleet.bench import Bench, Cell
-from mlfleet.client import CallFailed, Measured
+from mlfleet.calls import CallFailed
+from mlfleet.client import Measured
 from mlfleet.errors import InterruptedRun
 from mlfleet.launch.base import Exit, LaunchFailed
 from mlfleet.model import Environment, Identity, Prepared, Reading, Sample, Service, TaskFact, Trial

@@ -7,11 +7,11 @@ from mlfleet import datasets, payload, tasks
 from mlfleet.bench import Bench
 from mlfleet.catalogue import load_suite, suite_names
 from mlfleet.datasets import goldens
+from mlfleet.deadlines import COLLECT_S, DESCRIBE_S, FIRST_S, IMPORT_S, OUTPUT_LIMIT_BYTES, PREPARE_S
 from mlfleet.launch.base import LaunchSpec
 from mlfleet.launch.ready import await_socket
 from mlfleet.model import Environment, Param, Service
 from mlfleet.tasks import Case
-from mlfleet.trial import COLLECT_S, DESCRIBE_S, FIRST_S, IMPORT_S, OUTPUT_LIMIT_BYTES, PREPARE_S
 
 # Parameters that only say how close to the answer one stops.
 TIGHT: dict[str, Param] = {"tol": 1e-10}

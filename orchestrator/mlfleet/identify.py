@@ -3,12 +3,12 @@
 from contextlib import ExitStack
 
 from mlfleet.bench import Bench
-from mlfleet.client import CallFailed, Malformed, NotServing
+from mlfleet.calls import CallFailed, Malformed, NotServing
+from mlfleet.deadlines import DESCRIBE_S, IMPORT_S
 from mlfleet.launch.base import LaunchFailed, LaunchSpec
 from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import NotOurSocket
 from mlfleet.model import Environment, Identity, Service
-from mlfleet.trial import DESCRIBE_S, IMPORT_S
 
 
 def identify(service: Service, image_id: str | None, environment: Environment, bench: Bench) -> Identity | str:

@@ -7,9 +7,11 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Literal, Self
 
+from mlfleet import deadlines
 from mlfleet.bench import Bench, Cell
+from mlfleet.calls import CallFailed, Malformed, NotServing
 from mlfleet.classify import Evidence, check_identity, check_payload, check_stamps
-from mlfleet.client import CallFailed, Client, Malformed, NotServing
+from mlfleet.client import Client
 from mlfleet.errors import MlfleetError
 from mlfleet.launch.base import LaunchFailed, LaunchSpec, Running
 from mlfleet.launch.ready import await_socket
@@ -21,14 +23,7 @@ from mlfleet.payload import OutputsRefused, read_outputs
 from mlfleet.schedule import calibrate, refine, warm_up
 
 S = 1_000_000_000
-# Total deadlines per phase, in seconds.
-IMPORT_S, DESCRIBE_S, COLLECT_S = 120.0, 10.0, 120.0
-PREPARE_S, PREPARE_S_PER_GIB = 120.0, 20.0
-TURN_S, TURN_FACTOR = 30.0, 4.0
-# A first iteration has no estimate yet.
-FIRST_S = 900.0
 EXIT_WAIT_S, EXIT_POLL_S = 2.0, 0.05
-OUTPUT_LIMIT_BYTES = 64 << 20
 PhaseName = Literal["launch", "import", "prepare", "cold", "warm-up", "collect"]
 
 
@@ -103,13 +98,13 @@ class TrialRun:
         running = self._require_running()
         await_socket(running, self._bench.stop)
         self._client = self._stack.enter_context(self._bench.connect(running.socket, self._bench.stop))
-        serving = self._client.await_serving(IMPORT_S)
+        serving = self._client.await_serving(deadlines.IMPORT_S)
         self.parts.phases.append(Phase("import", start, serving, self._meters.edge()))
 
     def _describe(self) -> None:
         self.evidence.phase = "import"
         cell, environment = self.cell, self.cell.environment
-        self.evidence.identity = identity = self._client.describe(DESCRIBE_S)
+        self.evidence.identity = identity = self._client.describe(deadlines.DESCRIBE_S)
         self._fail_on(check_identity(identity, cell.version, cell.task.name, environment.threads, environment.cpus))
 
     def _prepare(self) -> None:
@@ -123,16 +118,18 @@ class TrialRun:
             seed=cell.seed,
             device=cell.environment.device,
             transport=cell.environment.transport,
-            timeout_s=PREPARE_S + PREPARE_S_PER_GIB * payload.size_bytes / (1 << 30),
+            timeout_s=deadlines.PREPARE_S + deadlines.PREPARE_S_PER_GIB * payload.size_bytes / (1 << 30),
         )
         self._leave("prepare", start, self._meters.edge())
         self._fail_on(check_payload(self.evidence.prepared, payload.sha256, payload.tensors_sha256))
 
     def _cold(self) -> None:
         start = self._enter("cold")
-        self.parts.cold = self._measure((1,), FIRST_S)[0]
+        self.parts.cold = self._measure((1,), deadlines.FIRST_S)[0]
         if self.parts.calibration is None:
-            self.parts.calibration = calibrate(lambda schedule: self._measure(schedule, FIRST_S), self.cell.rules)
+            self.parts.calibration = calibrate(
+                lambda schedule: self._measure(schedule, deadlines.FIRST_S), self.cell.rules
+            )
         self._leave("cold", start)
 
     def _warm_up(self) -> None:
@@ -140,7 +137,7 @@ class TrialRun:
         calibration = self.parts.calibration
         assert calibration is not None, "cold has calibrated"  # noqa: S101
         self.parts.warm_up, self.parts.steady = warm_up(
-            lambda schedule: self._measure(schedule, FIRST_S), calibration, self.cell.rules
+            lambda schedule: self._measure(schedule, deadlines.FIRST_S), calibration, self.cell.rules
         )
         self.parts.calibration = refine(calibration, self.parts.warm_up, self.cell.rules)
         self._leave("warm-up", start)
@@ -157,7 +154,7 @@ class TrialRun:
         reset = self._meters.reset_peak()
         running.thaw()
         with self._meters.sampling() as sampled:
-            measured = self._client.measure(schedule, TURN_FACTOR * estimate_s + TURN_S)
+            measured = self._client.measure(schedule, deadlines.TURN_FACTOR * estimate_s + deadlines.TURN_S)
         running.freeze()
         readings = self._meters.turn_readings(before, self._meters.edge(), sampled, reset_ok=reset)
         turn = Turn(
@@ -175,7 +172,7 @@ class TrialRun:
     def _collect(self) -> None:
         start = self._enter("collect")
         self._require_running().thaw()
-        data = self._client.collect(OUTPUT_LIMIT_BYTES, COLLECT_S)
+        data = self._client.collect(deadlines.OUTPUT_LIMIT_BYTES, deadlines.COLLECT_S)
         self._leave("collect", start)
         self.parts.outputs_sha256 = self._bench.store_blob(data)
         outputs, self.parts.receipt = read_outputs(data)

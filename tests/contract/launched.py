@@ -12,7 +12,8 @@ from pathlib import Path
 import grpc
 import pytest
 from mlfleet import build
-from mlfleet.client import Client, NotServing, connect
+from mlfleet.calls import NotServing
+from mlfleet.client import Client, connect
 from mlfleet.errors import HostError
 from mlfleet.launch.base import Launcher, LaunchSpec, Running
 from mlfleet.launch.docker import DockerLauncher

@@ -3,7 +3,7 @@
 import pytest
 from contract.cases import assert_works, collect, measure, prepare, setup_of
 from contract.launched import CALL_S, refusal
-from mlfleet.client import CallFailed
+from mlfleet.calls import CallFailed
 from mlfleet_stubs import benchmark_pb2 as pb
 
 LOSS = ("DATA_LOSS", "digest")

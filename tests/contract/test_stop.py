@@ -8,7 +8,7 @@ import pytest
 from contract.cases import collect, measure, prepare, setup_of
 from contract.launched import CALL_S, launcher
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from mlfleet.client import CallFailed
+from mlfleet.calls import CallFailed
 from mlfleet.launch.variables import variables
 
 STOP_S = 2.0

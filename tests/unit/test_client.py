@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from mlfleet.client import SERVICE_NAME, CallFailed, Malformed, NotServing, connect
+from mlfleet.calls import CallFailed, Malformed, NotServing
+from mlfleet.client import SERVICE_NAME, connect
 from mlfleet.model import Sample
 from mlfleet_stubs import benchmark_pb2 as pb
 from mlfleet_stubs import benchmark_pb2_grpc as pb_grpc

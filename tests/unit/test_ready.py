@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from mlfleet.client import NotServing
+from mlfleet.calls import NotServing
 from mlfleet.launch.base import Exit
 from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import NotOurSocket

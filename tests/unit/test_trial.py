@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fakes import Fleet, refused
 from mlfleet.block import measure_block
-from mlfleet.client import Malformed, NotServing
+from mlfleet.calls import Malformed, NotServing
 from mlfleet.errors import InterruptedRun
 from mlfleet.launch.base import Exit
 from mlfleet.plan import Block

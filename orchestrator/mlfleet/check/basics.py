@@ -10,17 +10,18 @@ from pathlib import Path
 
 from mlfleet import tasks
 from mlfleet.bench import Bench
+from mlfleet.calls import CallFailed, Malformed, NotServing
 from mlfleet.check.line import OK, Line
 from mlfleet.check.workloads import SEED, Honest, honest
 from mlfleet.classify import check_identity
-from mlfleet.client import CallFailed, Client, Malformed, NotServing
+from mlfleet.client import Client
 from mlfleet.datasets import DataUnavailable
+from mlfleet.deadlines import DESCRIBE_S, IMPORT_S, PREPARE_S, TURN_S
 from mlfleet.launch.base import LaunchFailed, LaunchSpec, Running
 from mlfleet.launch.docker import Container
 from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import NotOurSocket
 from mlfleet.model import Environment, Finding, Identity, Param, Service, Workload
-from mlfleet.trial import DESCRIBE_S, IMPORT_S, PREPARE_S, TURN_S
 
 BROKEN = "broken"
 # After SIGTERM; a service leaves in milliseconds.

@@ -8,8 +8,10 @@ from pathlib import Path
 from mlfleet import assemble
 from mlfleet import build as builds
 from mlfleet.bench import Bench
-from mlfleet.client import CallFailed, Malformed, connect
+from mlfleet.calls import CallFailed, Malformed
+from mlfleet.client import connect
 from mlfleet.commands.common import ROOT, say
+from mlfleet.deadlines import COLLECT_S, FIRST_S, OUTPUT_LIMIT_BYTES
 from mlfleet.interrupt import Stop
 from mlfleet.launch.attach import AttachLauncher
 from mlfleet.launch.attached import required_folder
@@ -25,7 +27,6 @@ from mlfleet.launch.sweep import sweep
 from mlfleet.meters import open_meters
 from mlfleet.model import Runtime, Service
 from mlfleet.payload import cache_folder
-from mlfleet.trial import COLLECT_S, FIRST_S, OUTPUT_LIMIT_BYTES
 
 
 def engine_version(runtime: Runtime) -> str | None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
-from mlfleet.client import NotServing
+from mlfleet.calls import NotServing
 from mlfleet.launch.base import Running
 from mlfleet.launch.sockets import NOT_YET, peer
 
