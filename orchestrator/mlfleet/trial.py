@@ -125,20 +125,16 @@ class TrialRun:
 
     def _cold(self) -> None:
         start = self._enter("cold")
-        self.parts.cold = self._measure((1,), deadlines.FIRST_S)[0]
+        self.parts.cold = self._measure((1,))[0]
         if self.parts.calibration is None:
-            self.parts.calibration = calibrate(
-                lambda schedule: self._measure(schedule, deadlines.FIRST_S), self.cell.rules
-            )
+            self.parts.calibration = calibrate(self._measure, self.cell.rules)
         self._leave("cold", start)
 
     def _warm_up(self) -> None:
         start = self._enter("warm-up")
         calibration = self.parts.calibration
         assert calibration is not None, "cold has calibrated"  # noqa: S101
-        self.parts.warm_up, self.parts.steady = warm_up(
-            lambda schedule: self._measure(schedule, deadlines.FIRST_S), calibration, self.cell.rules
-        )
+        self.parts.warm_up, self.parts.steady = warm_up(self._measure, calibration, self.cell.rules)
         self.parts.calibration = refine(calibration, self.parts.warm_up, self.cell.rules)
         self._leave("warm-up", start)
         self._require_running().freeze()
@@ -184,8 +180,8 @@ class TrialRun:
             findings += self.parts.quality.findings
         self._fail_on([*flaws, *findings])
 
-    def _measure(self, schedule: Sequence[int], timeout_s: float) -> tuple[Sample, ...]:
-        measured = self._client.measure(schedule, timeout_s)
+    def _measure(self, schedule: Sequence[int]) -> tuple[Sample, ...]:
+        measured = self._client.measure(schedule, deadlines.FIRST_S)
         self._fail_on(check_stamps(measured.samples, measured.sent_ns, measured.received_ns))
         return measured.samples
 
