@@ -4,7 +4,6 @@ One codec (`codec.py`) turns them into canonical JSON and back. Times are nanose
 digests SHA-256 in hexadecimal.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Literal
@@ -24,8 +23,6 @@ NOT_FRESH: Flag = "not_fresh"
 Metric = Literal["time", "cpu", "memory"]
 Setting = Literal["1 thread", "all cores"]
 STRICT = ConfigDict(extra="forbid", strict=True)
-# A release as Python and Rust packages number them: 1.9.1, 0.8.0, 2.0rc1.
-_VERSION = re.compile(r"\d+(\.\d+)+((a|b|rc)\d+)?((\.|-)(post|dev|alpha|beta|rc)\.?\d+)?")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -46,17 +43,6 @@ class Service:
     def tag(self) -> str:
         """The image's tag: of an image that we build, the framework version."""
         return self.image.rpartition(":")[2]
-
-    @property
-    def framework(self) -> str:
-        """The key in compose.yaml: of two images of one service, `key:tag` each, the same."""
-        return self.key.partition(":")[0]
-
-    @property
-    def promised(self) -> str | None:
-        """The version that the image's tag promises; None for an id, a foreign image, a tag that is no version."""
-        name, _, tag = self.image.rpartition(":")
-        return tag if name == f"mlfleet/{self.framework}" and _VERSION.fullmatch(tag) else None
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,5 +1,6 @@
 """run.json: all that was decided before the first trial. With the ledger it is the whole of a run."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,15 @@ from mlfleet.codec import decode
 from mlfleet.errors import StorageError
 from mlfleet.model import STRICT, Environment, Identity, Metric, Param, Service, Setting, Workload
 from mlfleet.plan import Block
+
+# A release as Python and Rust packages number them: 1.9.1, 0.8.0, 2.0rc1.
+_VERSION = re.compile(r"\d+(\.\d+)+((a|b|rc)\d+)?((\.|-)(post|dev|alpha|beta|rc)\.?\d+)?")
+
+
+def promised(service: Service) -> str | None:
+    """The version that the image's tag promises; None for an id, a foreign image, a tag that is no version."""
+    name, _, tag = service.image.rpartition(":")
+    return tag if name == f"mlfleet/{service.key.partition(':')[0]}" and _VERSION.fullmatch(tag) else None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -30,7 +40,7 @@ class Contestant:
     @property
     def version(self) -> str:
         """What it must report in every trial: what its tag promises, else what it reported for the plan."""
-        return self.service.promised or (self.identity.version if self.identity else self.service.tag)
+        return promised(self.service) or (self.identity.version if self.identity else self.service.tag)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from fakes import ENVIRONMENT, Fleet
-from mlfleet import assemble, images, report, runner
+from mlfleet import assemble, images, report, runfile, runner
 from mlfleet.build import BuildState
 from mlfleet.catalogue import load_suite
 from mlfleet.codec import decode, encode
@@ -122,7 +122,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line(texts, error, words):
 )
 def test_only_a_version_of_our_own_name_is_a_promise(key, name, promised):
     service = Service(key, "rust", name, control=False, memory_bytes=1)
-    assert service.promised == promised
+    assert runfile.promised(service) == promised
     contestant = Contestant(service, ID, 1, None, "", identity("linfa", "0.7.0"), named=True)
     assert contestant.version == (promised or "0.7.0")
 
@@ -141,7 +141,7 @@ class Builder:
 
 
 def test_a_named_image_is_pinned_by_its_id_whatever_the_builder_says(tmp_path, monkeypatch):
-    monkeypatch.setattr("mlfleet.assemble.identify", lambda service, *_: identity(service.framework, "1.0"))
+    monkeypatch.setattr("mlfleet.assemble.identify", lambda service, *_: identity(service.key.partition(":")[0], "1.0"))
     found = assemble.contestants(request("linfa=0.8.1", "linfa=mine"), Builder(), ENVIRONMENT, Fleet(tmp_path).bench())
     assert [(one.service.key, one.image_id, one.named) for one in found] == [
         ("linfa:0.8.1", image(1)["Id"], True),

@@ -22,6 +22,7 @@ from mlfleet.launch.docker import Container
 from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import NotOurSocket
 from mlfleet.model import Environment, Finding, Identity, Param, Service, Workload
+from mlfleet.runfile import promised
 
 BROKEN = "broken"
 # After SIGTERM; a service leaves in milliseconds.
@@ -128,7 +129,7 @@ class Basics:
         # Any task that it has: which ones it should have is nobody's to say.
         task = found.tasks[0].name if found.tasks else ""
         return check_identity(
-            found, self.service.promised or found.version, task, environment.threads, environment.cpus
+            found, promised(self.service) or found.version, task, environment.threads, environment.cpus
         )
 
     def _sigterm(self, running: Running) -> str:
