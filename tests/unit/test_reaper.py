@@ -176,6 +176,19 @@ def test_a_killed_orchestrator_leaves_nothing(base, engine, start, orchestrator)
     assert left(base) == []
 
 
+def test_an_orchestrator_killed_while_its_reaper_starts_leaves_nothing_either(base, engine):
+    engine.containers = {"mine": labels(base)}
+    sockets = RunFolder(RUN, base)
+    command = [sys.executable, "-m", "mlfleet.launch.reaper", RUN, str(base), engine.path, str(sockets.lock_fd)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    reaper = subprocess.Popen(command, pass_fds=(sockets.lock_fd,), **pipes)
+    reaper.stdout.close()
+    reaper.stdin.close()
+    os.close(sockets.lock_fd)
+    assert reaper.wait(DEADLINE_S) == 0
+    assert (left(base), engine.containers) == ([], {})
+
+
 def test_a_pid_that_came_again_is_nobody_that_was_launched(base, start):
     innocent = start()
     leftovers.Owned(RUN, base, None).clear({innocent.pid: started(innocent.pid) - 1}, 0.0)

@@ -47,7 +47,9 @@ def main(run8: str, base: str, engine: str, lock_fd: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.chdir("/")
-    os.write(1, READY)
+    # Killed while it waits for this line: then all there is to do is to clear.
+    with suppress(BrokenPipeError):
+        os.write(1, READY)
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (1, 2):
         os.dup2(null, fd)
