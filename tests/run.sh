@@ -25,7 +25,9 @@ unit() { $bin/python -m pytest -q tests/unit; }
 data() { $bin/mlfleet data; }
 build-process() {
   $bin/mlfleet build --runtime process
-  cargo build --quiet --release --locked --manifest-path rust_services/Cargo.toml -p mlfleet-fault
+  # From inside: rust-toolchain.toml holds for where one stands.
+  cd rust_services
+  cargo build --quiet --release --locked -p mlfleet-fault
 }
 contract() { $bin/python -m pytest -q tests/contract --runtime process; }
 build-docker() { $bin/mlfleet build --runtime docker; }
