@@ -109,7 +109,9 @@ def closed(folder):
 def left_behind(short):
     """Containers, processes and files with the run's mark."""
     client = connect()
-    found = [c.name for c in client.containers.list(all=True, filters={"label": f"dev.mlfleet.run={short}"})]
+    # Not `containers.list`: it inspects each, and meets one that the reaper has just removed.
+    rows = client.api.containers(all=True, filters={"label": f"dev.mlfleet.run={short}"})
+    found = [row["Names"][0] for row in rows]
     client.close()
     mark = f"{SHM}/mlf-{short}/".encode()
     for entry in Path("/proc").iterdir():
