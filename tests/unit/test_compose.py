@@ -69,7 +69,7 @@ def test_the_orchestrator_is_no_service_and_has_an_image(tmp_path):
         ("${MLFLEET_LINFA_TAG:-0.8.1}", "${HOME}", "only ${MLFLEET_X:-default}"),
         ("${MLFLEET_LINFA_TAG:-0.8.1}", "${MLFLEET_LINFA_TAG}", "only ${MLFLEET_X:-default}"),
         ("SERVICE: linfa", "SERVICE: sklearn", "build is"),
-        ("    profiles: [rust]\n\n  # Controls", "    profiles: [all]\n\n  # Controls", "awaited [rust]"),
+        ("SERVICE: linfa}}\n    profiles: [rust]", "SERVICE: linfa}}\n    profiles: [all]", "awaited [rust]"),
         ("    pid: host", "    privileged: true", "privileged differs from x-service"),
         ("    network_mode: none\n    read_only", "    read_only", "network_mode is missing"),
         ("    pid: host", "    user: root", "user differs from x-service"),
