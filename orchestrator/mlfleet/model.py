@@ -11,15 +11,11 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from mlfleet.verdict import Verdict
+from mlfleet.verdict import Flag, Verdict
 
 SCHEMA = 1
 Param = bool | int | float | str
 Runtime = Literal["docker", "process", "attach"]
-# What a runtime could not give a trial; the others give all. `not_fresh` leaves its comparisons inconclusive.
-Flag = Literal["peers_running", "not_fresh"]
-PEERS_RUNNING: Flag = "peers_running"
-NOT_FRESH: Flag = "not_fresh"
 Metric = Literal["time", "cpu", "memory"]
 Setting = Literal["1 thread", "all cores"]
 STRICT = ConfigDict(extra="forbid", strict=True)

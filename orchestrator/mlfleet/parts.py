@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mlfleet.classify import Evidence, classify
-from mlfleet.model import Calibration, Flag, Phase, Quality, Record, Sample, Trial, Turn
+from mlfleet.model import Calibration, Phase, Quality, Record, Sample, Trial, Turn
 from mlfleet.payload import Receipt
+from mlfleet.verdict import Flag
 
 
 @dataclass

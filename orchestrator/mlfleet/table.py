@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from mlfleet import parity, stats
-from mlfleet.model import NOT_FRESH, Metric, Reading, Record, Setting
+from mlfleet.model import Metric, Reading, Record, Setting
 from mlfleet.parity import Refusal
 from mlfleet.runfile import PlannedWorkload, RunFile
 from mlfleet.stats import Estimate
-from mlfleet.verdict import Group, Verdict
+from mlfleet.verdict import NOT_FRESH, Group, Verdict
 
 # Below this a memory value has no ratio: start-up noise would be sold as a factor.
 SMALL_MEMORY_BYTES = 8 << 20

@@ -1,6 +1,12 @@
 """The closed list of verdicts of a trial, and what each group means for the rest of the run."""
 
 from enum import StrEnum
+from typing import Literal
+
+# What a runtime could not give a trial; the others give all. `not_fresh` leaves its comparisons inconclusive.
+Flag = Literal["peers_running", "not_fresh"]
+PEERS_RUNNING: Flag = "peers_running"
+NOT_FRESH: Flag = "not_fresh"
 
 
 class Group(StrEnum):

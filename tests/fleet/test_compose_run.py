@@ -108,12 +108,6 @@ def test_a_container_of_compose_is_as_the_recipe_says(up, service):
     assert differences(shared(table), up[service.key]) == []
 
 
-def test_the_docker_runtime_is_refused_in_the_container(project, up):
-    done = project.run("run", "smoke", "--runtime", "docker")
-    assert done.returncode == 3
-    assert "mlfleet: --runtime docker is not for this container" in done.stderr
-
-
 @pytest.fixture(scope="module")
 def measured(project, up):
     done = project.run("run", "smoke", "--workloads", WORKLOAD, "--blocks", "2", "--out", "/app/results/run")

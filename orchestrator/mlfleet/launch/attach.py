@@ -15,7 +15,7 @@ from mlfleet.launch.attached import Met, has_served, meet, note_served
 from mlfleet.launch.base import Exit, LaunchFailed, LaunchSpec
 from mlfleet.launch.sockets import NotOurSocket
 from mlfleet.meters.limit import memory_limit
-from mlfleet.model import NOT_FRESH, PEERS_RUNNING, Flag
+from mlfleet.verdict import NOT_FRESH, PEERS_RUNNING, Flag
 
 # From the end of a trial to a fresh process: up to 10 s of age, then the engine's wait. After a life shorter than 10 s
 # the engine waits longer each time, at most a minute.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mlfleet.model import Environment, Flag, Service
-from mlfleet.verdict import Verdict
+from mlfleet.model import Environment, Service
+from mlfleet.verdict import Flag, Verdict
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,7 @@ from mlfleet.launch.recipe import (
     status_differences,
 )
 from mlfleet.launch.sockets import NAME
-from mlfleet.model import Flag
-from mlfleet.verdict import Verdict
+from mlfleet.verdict import Flag, Verdict
 
 FREEZE_TRIES = 3
 REMOVE_TRIES = 10

@@ -15,8 +15,8 @@ from pathlib import Path
 from mlfleet.launch.base import Exit, LaunchFailed, LaunchSpec
 from mlfleet.launch.sockets import NAME
 from mlfleet.launch.variables import variables
-from mlfleet.model import Flag, Service
-from mlfleet.verdict import Verdict
+from mlfleet.model import Service
+from mlfleet.verdict import Flag, Verdict
 
 STOP_DEADLINE_S = 2.0
 POLL_S = 0.0005

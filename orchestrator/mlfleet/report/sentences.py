@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
 
-from mlfleet.model import NOT_FRESH, Metric
+from mlfleet.model import Metric
 from mlfleet.report.units import Span, duration, percent, plural, ratio_span, size, size_span
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.stats import MIN_BLOCKS, Estimate
 from mlfleet.table import Comparison, Table
-from mlfleet.verdict import Group
+from mlfleet.verdict import NOT_FRESH, Group
 
 _VERB: dict[Metric, str] = {"time": "takes", "cpu": "takes", "memory": "uses"}
 
