@@ -27,6 +27,20 @@ from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
 from mlfleet.table import Table, fold
 from mlfleet.verdict import Verdict
 
+# A suite that only the controls can do: for tests of what happens around a run.
+NULLS = """
+[suite]
+name = "nulls"
+blocks = 2
+schedule = "short"
+memory = "512 MiB"
+budget = "1 min"
+
+[[workload]]
+name = "control.noop-short"
+task = "control.noop"
+dataset = "control"
+"""
 BLOCKS = 5
 MIB = 1 << 20
 SHA = "ab" * 32

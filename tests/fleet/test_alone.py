@@ -23,7 +23,7 @@ MINE = f"mlfleet-test/{KEY}:mine"
 def mlfleet(tmp_path, request, monkeypatch, capsys):
     """The command line in this process: starting one anew would take longer than most of what is tested."""
     if "docker" not in request.config.option.runtime:
-        pytest.skip("images need the docker runtime")
+        pytest.fail("images need the docker runtime; found only --runtime process", pytrace=False)
     monkeypatch.setenv("MLFLEET_LOCK", str(tmp_path / "host.lock"))
 
     def call(*arguments, **variables):

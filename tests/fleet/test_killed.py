@@ -21,24 +21,12 @@ from mlfleet.launch.engine import connect
 from mlfleet.ledger_lines import closed_blocks, read_lines, read_records
 from mlfleet.locks import Holder, holder
 from mlfleet.runfile import read_run
+from samples import NULLS
 
 ROOT = Path(__file__).parents[2]
 MLFLEET = str(Path(sys.executable).with_name("mlfleet"))
 SHM = Path("/dev/shm")
 BYSTANDER = next(s.key for s in compose.load(ROOT / "compose.yaml") if s.language == "rust" and not s.control)
-SUITE = """
-[suite]
-name = "nulls"
-blocks = 2
-schedule = "short"
-memory = "512 MiB"
-budget = "1 min"
-
-[[workload]]
-name = "control.noop-short"
-task = "control.noop"
-dataset = "control"
-"""
 # The control of every run comes on top; two services measure each.
 BLOCKS = 4
 # What a session has reached, and how many seconds later at most it is met: planning or resuming, a launch up to its
@@ -144,7 +132,7 @@ class Chain:
         self.root, self.runtime = folder, runtime
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
-        (folder / "nulls.toml").write_text(SUITE)
+        (folder / "nulls.toml").write_text(NULLS)
         self.number, self.sessions = 1, 0
         self.seen, self.slowest = Counter(), Counter()
 

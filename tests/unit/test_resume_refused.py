@@ -14,22 +14,9 @@ from mlfleet.cli import status
 from mlfleet.codec import encode
 from mlfleet.ledger import Ledger
 from mlfleet.locks import host_lock, run_lock
-from samples import run_file
+from samples import NULLS, run_file
 
 NOBODY = 65534
-SUITE = """
-[suite]
-name = "nulls"
-blocks = 2
-schedule = "short"
-memory = "512 MiB"
-budget = "1 min"
-
-[[workload]]
-name = "control.noop-short"
-task = "control.noop"
-dataset = "control"
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +109,7 @@ def theirs():
     """A folder that everybody may read and nobody but its owner write; pytest's own are closed to others."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "nulls.toml").write_text(SUITE)
+        (folder / "nulls.toml").write_text(NULLS)
         folder.chmod(0o555)
         yield folder
         folder.chmod(0o700)

@@ -18,6 +18,7 @@ from mlfleet.tasks.base import Case, Task
 from mlfleet.tasks.kmeans import lloyd
 from mlfleet.tasks.knn import brute_force, vote
 from mlfleet.tasks.ridge import closed_form
+from sklearn.svm import SVC
 
 Both = tuple[Task, Case]
 Cases = dict[str, Both]
@@ -174,11 +175,10 @@ def test_knn_ties_in_distance_relax_the_class_and_ties_in_votes_take_the_smalles
 
 
 def test_svc_of_every_other_row_fails_by_its_outputs(cases: Cases) -> None:
-    svm = pytest.importorskip("sklearn.svm")
     task, case = cases["svc_ovo.fit-wine-rbf"]
     x, y = case.inputs["x_train"][::2], case.inputs["y_train"][::2]
     gamma = case.params["gamma"]
-    model = svm.SVC(C=1.0, gamma=gamma, shrinking=False, decision_function_shape="ovo").fit(x, y)
+    model = SVC(C=1.0, gamma=gamma, shrinking=False, decision_function_shape="ovo").fit(x, y)
     decision = model.decision_function(case.inputs["x_test"])
     words = failures(task, case, {"labels": model.predict(case.inputs["x_test"]), "decision": decision})
     assert any(sentence.startswith("decision lie") for sentence in words)
