@@ -115,7 +115,8 @@ class TrialRun:
             cell.case.params,
             payload.path,
             payload.sha256,
-            seed=cell.seed,
+            # A task that draws for itself draws anew in each block, all frameworks of the block from one seed.
+            seed=cell.seed + self.trial.block,
             device=cell.environment.device,
             transport=cell.environment.transport,
             timeout_s=deadlines.PREPARE_S + deadlines.PREPARE_S_PER_GIB * payload.size_bytes / (1 << 30),
@@ -176,6 +177,7 @@ class TrialRun:
         findings = list(task.check_receipt(case, self.parts.receipt))
         flaws = task.check_outputs(case, outputs)
         if not flaws:
+            findings += task.check_work(case, outputs)
             self.parts.quality = task.score(case, outputs)
             findings += self.parts.quality.findings
         self._fail_on([*flaws, *findings])

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from mlfleet_sdk import F64Matrix, F64Vector, I64Vector, InvalidArgument, Job, Service, require
+from mlfleet_sdk import F64Matrix, F64Vector, I64Vector, InvalidArgument, Job, Seed, Service, Weights, require
 from mlfleet_sdk.errors import UnknownTask
 from mlfleet_sdk.service import Tensor
 
@@ -105,3 +105,40 @@ def test_what_is_missing_is_named(service):
 def test_an_unknown_task_is_told_with_the_known_ones(service):
     with pytest.raises(UnknownTask, match=re.escape("f has no task 'a.c'; it has: a.b")):
         service.find("a.c")
+
+
+@pytest.fixture
+def trained():
+    service = Service("f", "1")
+
+    @service.task("a.train", origin="stock", kernels="k")
+    def task(x: F64Vector, w: Weights, *, k: int, seed: Seed):
+        return Job(step=lambda: (x, w, k, seed), outputs=lambda last: {})
+
+    return service.find("a.train")
+
+
+WEIGHTS = {"w.fc.bias": np.ones(2, np.float32), "w.fc": np.ones((2, 2), np.float32)}
+
+
+def test_weights_come_as_one_mapping_and_the_seed_is_no_parameter(trained):
+    _, weights, k, seed = trained.build({"x": np.ones(1), **WEIGHTS}, {"k": 1}, 7).step()
+    assert {name: tensor.shape for name, tensor in weights.items()} == {"fc": (2, 2), "fc.bias": (2,)}
+    assert (k, seed) == (1, 7)
+    with pytest.raises(InvalidArgument, match="unknown parameter seed; awaited: k"):
+        trained.build({"x": np.ones(1), **WEIGHTS}, {"k": 1, "seed": 7})
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({}, "missing tensor w; found: x"),
+        ({"w": np.ones(1, np.float32)}, "tensor w is one tensor, awaited a group of tensors w.*"),
+        ({"w.a": np.ones(1)}, "tensor w.a is float64 of rank 1, awaited float32 of rank 1"),
+        ({"w.a": np.full(1, np.nan, np.float32)}, "tensor w.a holds NaN or infinity"),
+        ({**WEIGHTS, "v.a": np.ones(1, np.float32)}, "unknown tensor v.a; awaited: x, w"),
+    ],
+)
+def test_weights_that_are_refused(trained, tensors, message):
+    with pytest.raises(InvalidArgument, match=re.escape(message)):
+        trained.build({"x": np.ones(1), **tensors}, {"k": 1})

@@ -3,7 +3,7 @@
 A family file fills in `Task`; the gates below are the same for all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from mlfleet.model import Finding, Param, Quality
 from mlfleet.payload import dtype_name
 from mlfleet.tasks.criteria import Answer, Criterion, Metrics, class_text
 from mlfleet.tasks.params import ParamSpec, check
+from mlfleet.tasks.remembered import remembered
 from mlfleet.verdict import Verdict
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -48,7 +49,7 @@ class Case:
     task: str
     dataset: str
     label: Literal["real", "synthetic"]
-    # Contiguous f64 and i64 tensors of the payload.
+    # Contiguous tensors of the payload, of any dtype that payload.DTYPES has.
     inputs: Arrays
     # As Setup carries them: every word turned into its number.
     params: Mapping[str, Param]
@@ -65,6 +66,8 @@ class Case:
     # Upper limits of reached receipt keys.
     most: Mapping[str, int] = field(default_factory=dict)
     golden: str | None = None
+    # How the right answer is computed in float64 where that takes long: asked once, and remembered on disk.
+    answer: Callable[[], Arrays] | None = None
 
     @property
     def parity(self) -> str:
@@ -91,6 +94,8 @@ class Task:
     criteria: tuple[Criterion, ...]
     reached: Mapping[str, Reached] = field(default_factory=dict)
     title_time: str = "time"
+    # Sentences about work that the outputs show was not done, such as parameters that did not move.
+    undone: Callable[[Case, Arrays], Sequence[str]] = lambda _case, _outputs: ()
 
     @property
     def parity(self) -> str:
@@ -115,7 +120,11 @@ class Task:
 
     def reference(self, case: Case) -> Arrays:
         """The right answer. Raises HostError if it is a golden that is absent or belongs to another payload."""
-        return goldens.load(case.golden, case.inputs, case.params) if case.golden else case.reference
+        if case.golden:
+            return goldens.load(case.golden, case.inputs, case.params)
+        if case.answer:
+            return remembered(self.name, case.inputs, case.params, case.answer)
+        return case.reference
 
     def check_outputs(self, case: Case, outputs: Arrays) -> tuple[Finding, ...]:
         """Gate `output`: names, dtypes, shapes, finite, in range."""
@@ -136,6 +145,10 @@ class Task:
             if (awaited := _unreached(rule, case.most.get(name), receipt.get(name))) is not None:
                 sentences.append(f"receipt {name} is {_shown(receipt.get(name))}, {awaited} awaited")
         return tuple(Finding("work", Verdict.SHORT_WORK.value, sentence) for sentence in sentences)
+
+    def check_work(self, case: Case, outputs: Arrays) -> tuple[Finding, ...]:
+        """Gate `work` by outputs that `check_outputs` passed."""
+        return tuple(Finding("work", Verdict.SHORT_WORK.value, sentence) for sentence in self.undone(case, outputs))
 
     def score(self, case: Case, outputs: Arrays) -> Quality:
         """Quality of outputs that `check_outputs` passed. Raises HostError as `reference` does."""

@@ -11,9 +11,6 @@ use crate::{Error, Service};
 
 /// The contract's version.
 const PROTOCOL: u32 = 1;
-/// What services of this SDK compute on.
-const DEVICES: [&str; 1] = ["cpu"];
-
 const LOCK: &str = include_str!("../../Cargo.lock");
 
 /// The version of a library as the committed lock pins it; several, if it is linked more than once.
@@ -74,7 +71,7 @@ pub(crate) fn describe(service: &Service, threads: u32) -> DescribeResponse {
         version: service.version.clone(),
         language: "rust".to_owned(),
         protocol: PROTOCOL,
-        devices: DEVICES.map(str::to_owned).to_vec(),
+        devices: service.devices.clone(),
         build: Some(Build {
             optimised: env!("MLFLEET_OPT_LEVEL") != "0",
             debug_assertions: cfg!(debug_assertions),

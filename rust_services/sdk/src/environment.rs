@@ -4,6 +4,12 @@ use std::env::{self, VarError};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What the launcher lets this service compute on: "cpu", "cuda", "cuda:1".
+#[must_use]
+pub fn device() -> String {
+    env::var("MLFLEET_DEVICE").unwrap_or_else(|_| "cpu".to_owned())
+}
+
 pub(crate) struct Environment {
     /// The unix socket to bind.
     pub(crate) socket: PathBuf,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ndarray::{Array, Array1, Array2, Dimension, Ix1, Ix2};
+use ndarray::{Array, Array1, Array2, ArrayD, Dimension, Ix1, Ix2, IxDyn};
 
 use crate::{Element, Error, Tensor};
 
@@ -46,6 +46,43 @@ impl Inputs {
         self.take::<i64, Ix1>(name)
     }
 
+    /// Takes an I64 matrix, shape (n, d).
+    pub fn i64_2d(&mut self, name: &str) -> Result<Array2<i64>, Error> {
+        self.take::<i64, Ix2>(name)
+    }
+
+    /// Takes a U8 vector, shape (n,).
+    pub fn u8_1d(&mut self, name: &str) -> Result<Array1<u8>, Error> {
+        self.take::<u8, Ix1>(name)
+    }
+
+    /// Takes an F32 array of that many dimensions, of finite values.
+    pub fn f32(&mut self, name: &str, rank: usize) -> Result<ArrayD<f32>, Error> {
+        let array = self.take::<f32, IxDyn>(name)?;
+        if array.ndim() != rank {
+            let found = Tensor::from(array);
+            return Err(Error::params(format!("tensor {name} is {found}; awaited F32 of {rank} dimensions")));
+        }
+        finite(name, array)
+    }
+
+    /// Takes every tensor named `<name>.*`, F32 of finite values, by the rest of its name: a model's weights.
+    pub fn weights(&mut self, name: &str) -> Result<BTreeMap<String, ArrayD<f32>>, Error> {
+        let prefix = format!("{name}.");
+        let names: Vec<_> = self.left.keys().filter(|found| found.starts_with(&prefix)).cloned().collect();
+        self.asked.insert(format!("{prefix}*"));
+        if names.is_empty() {
+            let left = listed(self.left.keys());
+            return Err(Error::params(format!("tensors {prefix}* are missing; not yet used: {left}")));
+        }
+        let take = |found: String| {
+            let array = finite(&found, self.take::<f32, IxDyn>(&found)?)?;
+            self.asked.remove(&found);
+            Ok((found[prefix.len()..].to_owned(), array))
+        };
+        names.into_iter().map(take).collect()
+    }
+
     pub(crate) fn tensors(&self) -> &BTreeMap<String, Tensor> {
         &self.left
     }
@@ -66,11 +103,8 @@ impl Inputs {
             .ok()
             .and_then(|array| array.into_dimensionality::<D>().ok())
             .ok_or_else(|| {
-                let rank = D::NDIM.unwrap_or_default();
-                Error::params(format!(
-                    "tensor {name} is {found}; awaited {} of {rank} dimensions",
-                    T::DTYPE
-                ))
+                let rank = D::NDIM.map(|rank| format!(" of {rank} dimensions")).unwrap_or_default();
+                Error::params(format!("tensor {name} is {found}; awaited {}{rank}", T::DTYPE))
             })
     }
 }
@@ -84,8 +118,8 @@ impl From<BTreeMap<String, Tensor>> for Inputs {
     }
 }
 
-fn finite<D: Dimension>(name: &str, array: Array<f64, D>) -> Result<Array<f64, D>, Error> {
-    match array.iter().position(|value| !value.is_finite()) {
+fn finite<T: Copy + Into<f64>, D: Dimension>(name: &str, array: Array<T, D>) -> Result<Array<T, D>, Error> {
+    match array.iter().position(|&value| !value.into().is_finite()) {
         None => Ok(array),
         Some(at) => Err(Error::params(format!("tensor {name}: element {at} is NaN or infinite"))),
     }
@@ -122,6 +156,26 @@ mod tests {
                 "params: tensor z is missing; not yet used: none",
             ]
         );
+    }
+
+    #[test]
+    fn weights_are_taken_by_their_prefix() {
+        let mut inputs = Inputs::default()
+            .with("w.a.bias", array![1.0_f32])
+            .with("w.b", array![[2.0_f32]])
+            .with("x", array![1.0]);
+        let weights = inputs.weights("w").unwrap();
+        assert_eq!(weights.keys().collect::<Vec<_>>(), ["a.bias", "b"]);
+        assert_eq!(
+            inputs.weights("v").unwrap_err().to_string(),
+            "params: tensors v.* are missing; not yet used: x"
+        );
+        assert_eq!(
+            inputs.finish().unwrap_err().to_string(),
+            "params: unknown tensor x; awaited: v.*, w.*"
+        );
+        let mut wrong = Inputs::default().with("w.a", array![1.0]);
+        assert!(wrong.weights("w").is_err());
     }
 
     #[test]

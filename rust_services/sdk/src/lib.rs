@@ -60,6 +60,7 @@ pub mod proto {
 
 pub use describe::locked_version;
 pub use digest::tensors_sha256;
+pub use environment::device;
 pub use error::Error;
 pub use inputs::Inputs;
 pub use job::Job;

@@ -61,9 +61,16 @@ pub struct Params {
     left: BTreeMap<String, Value>,
     /// Names that getters asked for: what the task awaits.
     asked: BTreeSet<String>,
+    seed: u64,
 }
 
 impl Params {
+    /// The seed of the setup, for tasks that draw for themselves: the same for every framework of a block.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The same parameters with one more, or with another value under a name that was there.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -115,7 +122,7 @@ impl Params {
     }
 
     /// The parameters of a setup message; one without a value is refused.
-    pub(crate) fn from_wire(params: HashMap<String, Parameter>) -> Result<Self, Error> {
+    pub(crate) fn from_wire(params: HashMap<String, Parameter>, seed: u64) -> Result<Self, Error> {
         let read = |(name, parameter): (String, Parameter)| match parameter.value {
             Some(parameter::Value::Integer(value)) => Ok((name, Value::Int(value))),
             Some(parameter::Value::Real(value)) => Ok((name, Value::Float(value))),
@@ -126,6 +133,7 @@ impl Params {
         Ok(Self {
             left: params.into_iter().map(read).collect::<Result<_, _>>()?,
             asked: BTreeSet::new(),
+            seed,
         })
     }
 
@@ -184,6 +192,6 @@ mod tests {
     fn leftovers_and_empty_values_are_refused() {
         assert!(Params::default().with("x", true).finish().is_err());
         let empty = HashMap::from([("x".to_owned(), Parameter { value: None })]);
-        assert!(Params::from_wire(empty).is_err());
+        assert!(Params::from_wire(empty, 0).is_err());
     }
 }

@@ -32,6 +32,7 @@ pub struct Service {
     pub(crate) version: String,
     pub(crate) facts: Vec<(&'static str, String)>,
     pub(crate) pools: Vec<Pool>,
+    pub(crate) devices: Vec<String>,
     /// The tasks, open to those who wrap them.
     pub tasks: Vec<Task>,
 }
@@ -45,6 +46,7 @@ impl Service {
             version: version.into(),
             facts: Vec::new(),
             pools: Vec::new(),
+            devices: vec!["cpu".to_owned()],
             tasks: Vec::new(),
         }
     }
@@ -71,6 +73,13 @@ impl Service {
     #[must_use]
     pub fn fact(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.facts.push((name, value.into()));
+        self
+    }
+
+    /// Adds a device that this process can compute on beside the CPU: "cuda", "cuda:1".
+    #[must_use]
+    pub fn device(mut self, device: impl Into<String>) -> Self {
+        self.devices.push(device.into());
         self
     }
 

@@ -79,7 +79,7 @@ impl Worker {
         drop(payload);
         let tensors_sha256 = digest::tensors_sha256(inputs.tensors())?;
         let verified_ns = now_ns();
-        let mut params = Params::from_wire(std::mem::take(&mut setup.params))?;
+        let mut params = Params::from_wire(std::mem::take(&mut setup.params), setup.seed)?;
         let task = self.tasks.iter().find(|task| task.name == setup.task);
         let task = task.ok_or_else(|| Error::unsupported(format!("no task {}", setup.task)))?;
         let job = (task.build)(&mut inputs, &mut params)?;

@@ -4,7 +4,51 @@
 serves the `service` that it defines.
 """
 
-from mlfleet_sdk.errors import InvalidArgument, require
-from mlfleet_sdk.service import F64Matrix, F64Vector, I64Vector, Job, Service
+import os
 
-__all__ = ["F64Matrix", "F64Vector", "I64Vector", "InvalidArgument", "Job", "Service", "require"]
+from mlfleet_sdk.errors import InvalidArgument, require
+from mlfleet_sdk.service import (
+    F32Images,
+    F32Matrix,
+    F32Vector,
+    F64Matrix,
+    F64Vector,
+    I64Matrix,
+    I64Vector,
+    Job,
+    Pool,
+    Seed,
+    Service,
+    U8Vector,
+    Weights,
+)
+
+__all__ = [
+    "F32Images",
+    "F32Matrix",
+    "F32Vector",
+    "F64Matrix",
+    "F64Vector",
+    "I64Matrix",
+    "I64Vector",
+    "InvalidArgument",
+    "Job",
+    "Pool",
+    "Seed",
+    "Service",
+    "U8Vector",
+    "Weights",
+    "device",
+    "require",
+    "threads",
+]
+
+
+def device() -> str:
+    """What the launcher lets this service compute on: "cpu", "cuda", "cuda:1"."""
+    return os.environ.get("MLFLEET_DEVICE", "cpu")
+
+
+def threads() -> int:
+    """How many threads the launcher lets each pool have."""
+    return int(os.environ.get("MLFLEET_THREADS", "1"))

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, Literal, NewType, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,24 @@ class Tensor:
     rank: int
 
 
+@dataclass(frozen=True)
+class Group:
+    """An argument that takes every tensor named `<argument>.*`, by the rest of its name: a model's weights."""
+
+    dtype: str
+
+
 F64Matrix = Annotated[NDArray[np.float64], Tensor("float64", 2)]
 F64Vector = Annotated[NDArray[np.float64], Tensor("float64", 1)]
+F32Vector = Annotated[NDArray[np.float32], Tensor("float32", 1)]
+F32Matrix = Annotated[NDArray[np.float32], Tensor("float32", 2)]
+F32Images = Annotated[NDArray[np.float32], Tensor("float32", 4)]
 I64Vector = Annotated[NDArray[np.int64], Tensor("int64", 1)]
+I64Matrix = Annotated[NDArray[np.int64], Tensor("int64", 2)]
+U8Vector = Annotated[NDArray[np.uint8], Tensor("uint8", 1)]
+Weights = Annotated[Mapping[str, NDArray[np.float32]], Group("float32")]
+# A keyword-only argument of this type gets Setup.seed: for tasks that draw for themselves.
+Seed = NewType("Seed", int)
 
 
 @dataclass(frozen=True)
@@ -59,18 +74,25 @@ class RegisteredTask:
     adapter: Adapter
     origin: Literal["stock", "in_repo"]
     kernels: str
-    tensors: Mapping[str, Tensor | None]
+    tensors: Mapping[str, Tensor | Group | None]
     params: Mapping[str, type]
+    # The argument that gets the seed, if the adapter has one.
+    seed: str | None = None
 
-    def build(self, tensors: Mapping[str, NDArray[Any]], params: Mapping[str, Param]) -> Job[Any]:
+    def build(self, tensors: Mapping[str, NDArray[Any]], params: Mapping[str, Param], seed: int = 0) -> Job[Any]:
         """Check tensors and parameters against the signature, then let the adapter build its job."""
-        _same_names("tensor", tensors, self.tensors)
+        found = _grouped(tensors, self.tensors)
+        _same_names("tensor", found, self.tensors)
         _same_names("parameter", params, self.params)
         for name, expected in self.tensors.items():
-            if expected is not None:
-                _check_tensor(name, tensors[name], expected)
+            if isinstance(expected, Group):
+                _check_group(name, found[name], expected)
+            elif expected is not None:
+                _check_tensor(name, found[name], expected)
         arguments = {name: _typed(name, value, self.params[name]) for name, value in params.items()}
-        return self.adapter(*(tensors[name] for name in self.tensors), **arguments)
+        if self.seed is not None:
+            arguments[self.seed] = seed
+        return self.adapter(*(found[name] for name in self.tensors), **arguments)
 
 
 @dataclass(frozen=True)
@@ -89,14 +111,17 @@ class Service:
 
         def register(adapter: Adapter) -> Adapter:
             hints = get_type_hints(adapter, include_extras=True)
-            tensors: dict[str, Tensor | None] = {}
+            tensors: dict[str, Tensor | Group | None] = {}
             params: dict[str, type] = {}
+            seed = None
             for argument in inspect.signature(adapter).parameters.values():
-                if argument.kind is inspect.Parameter.KEYWORD_ONLY:
-                    params[argument.name] = hints[argument.name]
-                else:
+                if argument.kind is not inspect.Parameter.KEYWORD_ONLY:
                     tensors[argument.name] = _tensor(hints.get(argument.name))
-            self.tasks[name] = RegisteredTask(adapter, origin, kernels, tensors, params)
+                elif hints[argument.name] is Seed:
+                    seed = argument.name
+                else:
+                    params[argument.name] = hints[argument.name]
+            self.tasks[name] = RegisteredTask(adapter, origin, kernels, tensors, params, seed)
             return adapter
 
         return register
@@ -109,10 +134,22 @@ class Service:
         return self.tasks[name]
 
 
-def _tensor(hint: object) -> Tensor | None:
+def _tensor(hint: object) -> Tensor | Group | None:
     if get_origin(hint) is not Annotated:
         return None
-    return next((extra for extra in get_args(hint)[1:] if isinstance(extra, Tensor)), None)
+    return next((extra for extra in get_args(hint)[1:] if isinstance(extra, Tensor | Group)), None)
+
+
+def _grouped(tensors: Mapping[str, NDArray[Any]], awaited: Mapping[str, Tensor | Group | None]) -> dict[str, Any]:
+    """The tensors by argument: those of a group as one mapping, in the byte order of their names."""
+    found: dict[str, Any] = {}
+    for name, tensor in sorted(tensors.items()):
+        argument, _, rest = name.partition(".")
+        if rest and isinstance(awaited.get(argument), Group):
+            found.setdefault(argument, {})[rest] = tensor
+        else:
+            found[name] = tensor
+    return found
 
 
 def _same_names(kind: str, found: Mapping[str, object], awaited: Mapping[str, object]) -> None:
@@ -122,6 +159,12 @@ def _same_names(kind: str, found: Mapping[str, object], awaited: Mapping[str, ob
     if missing := sorted(set(awaited) - set(found)):
         message = f"missing {kind} {', '.join(missing)}; found: {', '.join(sorted(found)) or 'none'}"
         raise InvalidArgument(message)
+
+
+def _check_group(name: str, found: object, awaited: Group) -> None:
+    require(isinstance(found, dict), f"tensor {name} is one tensor, awaited a group of tensors {name}.*")
+    for inner, tensor in found.items() if isinstance(found, dict) else ():
+        _check_tensor(f"{name}.{inner}", tensor, Tensor(awaited.dtype, tensor.ndim))
 
 
 def _check_tensor(name: str, found: NDArray[Any], awaited: Tensor) -> None:

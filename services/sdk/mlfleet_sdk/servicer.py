@@ -69,7 +69,7 @@ class Servicer(pb_grpc.BenchmarkServicer):
             received = time.monotonic_ns()
             decoded_sha256 = tensors_sha256(tensors)
             verified = time.monotonic_ns()
-            self._worker.call(lambda: self._build(task, tensors, _params(setup)))
+            self._worker.call(lambda: self._build(task, tensors, setup))
             return pb.PrepareResponse(
                 payload_sha256=payload_sha256,
                 tensors_sha256=decoded_sha256,
@@ -114,8 +114,8 @@ class Servicer(pb_grpc.BenchmarkServicer):
     def _drop(self) -> None:
         self._job, self._measured, self._last = None, False, None
 
-    def _build(self, task: RegisteredTask, tensors: Tensors, params: dict[str, Param]) -> None:
-        self._job = task.build(tensors, params)
+    def _build(self, task: RegisteredTask, tensors: Tensors, setup: pb.Setup) -> None:
+        self._job = task.build(tensors, _params(setup), setup.seed)
 
     def _measure(self, schedule: list[int]) -> list[pb.Sample]:
         if self._job is None:
