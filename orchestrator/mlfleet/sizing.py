@@ -1,0 +1,65 @@
+"""How long a run will take, and which workloads of a suite fit a limit of time on this host. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlfleet.schedule import WARM_UP_ITERATIONS as WARM_UP
+from mlfleet.schedule import Rules, S
+
+# Of a trial that launches, prepares, collects and removes next to nothing.
+_TRIAL_S = 0.5
+# Payloads are digested twice, decoded once and read once by the orchestrator.
+_PAYLOAD_BYTES_PER_S = 150e6
+# cold, and the two samples with which calibration of a long iteration ends.
+_FIRST = 3
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one block of a workload costs."""
+
+    workload: str
+    frameworks: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Workloads that fit the limit, those that were left out, and the forecast of what is left, in seconds."""
+
+    kept: tuple[str, ...]
+    left_out: tuple[str, ...]
+    seconds: float
+
+
+def trial_seconds(start_s: float, payload_bytes: int, iteration_s: float, rules: Rules) -> float:
+    """One trial: start (launch and import), payload, first iterations, warm-up, turns.
+
+    `iteration_s` may be 0 where it is far below the least length of a sample.
+    """
+    sample_s = max(rules.sample_ns / S, iteration_s)
+    warm_up_s = max(rules.warm_up_ns / S, WARM_UP * iteration_s)
+    turns_s = rules.turns * (1 + rules.timed) * sample_s
+    return start_s + _TRIAL_S + payload_bytes / _PAYLOAD_BYTES_PER_S + _FIRST * iteration_s + warm_up_s + turns_s
+
+
+def fit(costs: Sequence[Cost], blocks: int, limit_s: float | None) -> Fit:
+    """Leave out workloads from the end of the suite until the forecast is within the limit.
+
+    A framework's only workload stays: then the forecast may lie above the limit, and the caller says so.
+    """
+    kept = list(costs)
+    for cost in reversed(costs):
+        if limit_s is None or _seconds(kept, blocks) <= limit_s:
+            break
+        rest = [other for other in kept if other is not cost]
+        elsewhere = {framework for other in rest for framework in other.frameworks}
+        if set(cost.frameworks) <= elsewhere:
+            kept = rest
+    names = tuple(cost.workload for cost in kept)
+    left_out = tuple(cost.workload for cost in costs if cost not in kept)
+    return Fit(names, left_out, _seconds(kept, blocks))
+
+
+def _seconds(costs: Sequence[Cost], blocks: int) -> float:
+    return blocks * sum(cost.seconds for cost in costs)
