@@ -3,17 +3,18 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 MLFLEET := .venv/bin/mlfleet
+SUITE ?= smoke
 .PHONY: help bench test soak lint build data doctor clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
 	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-bench: .venv/ready ## Set up, measure the suite smoke and report (docker where an engine answers, else local processes)
+bench: .venv/ready ## Set up, measure a suite and report: make bench SUITE=fleet (docker where an engine answers, else local processes)
 	@echo "mlfleet: from nothing about 12 minutes and 6 GB of disk on 2 cores; with everything built about 4 minutes"
 	-@$(MLFLEET) data >/dev/null
-	@$(MLFLEET) build
-	@$(MLFLEET) run smoke
+	@$(MLFLEET) build --suite $(SUITE)
+	@$(MLFLEET) run $(SUITE)
 
 test: .venv/ready ## Set up and run every test (fleet tests need a docker engine)
 	@bash tests/run.sh

@@ -4,20 +4,20 @@ import hashlib
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from mlfleet import __version__, datasets, errors, host, payload, schedule, stats, table, tasks
+from mlfleet import __version__, datasets, errors, host, payload, schedule, sizing, stats, table, tasks
 from mlfleet.bench import Bench
 from mlfleet.build import Builder, BuildState
 from mlfleet.catalogue import Suite
 from mlfleet.codec import canonical
+from mlfleet.contestants import contestants
 from mlfleet.datasets import DataUnavailable
-from mlfleet.identify import identify
 from mlfleet.launch.surroundings import Surroundings
-from mlfleet.model import SCHEMA, Environment, Identity, Runtime, Service, Workload
+from mlfleet.model import SCHEMA, Environment, Runtime, Service, Workload
 from mlfleet.plan import plan_blocks
 from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
 from mlfleet.setting import environment_of
@@ -42,6 +42,8 @@ class Request:
     named: frozenset[str]
     # Images that the user named, each already found.
     pins: Mapping[Service, BuildState] = field(default_factory=dict)
+    # As Environment.device.
+    device: str = "cpu"
 
 
 def choose_services(services: Sequence[Service], globs: Sequence[str]) -> tuple[Service, ...]:
@@ -62,52 +64,21 @@ def choose_workloads(suite: Suite, globs: Sequence[str]) -> tuple[Workload, ...]
     return (*chosen, CONTROL)
 
 
-def contestants(request: Request, builder: Builder, environment: Environment, bench: Bench) -> tuple[Contestant, ...]:
-    """Every service pinned to its build and asked for its description.
-
-    Raises HostError for a build older than its source, and for a named service that is not built.
-    """
-    states = {service: request.pins.get(service) or builder.state(service) for service in request.services}
-    for service, state in states.items():
-        absent = state.state in {"missing", "not_built"}
-        if state.state == "stale" or (absent and service.key in request.named):
-            hint = f"mlfleet build {service.key} --runtime {environment.runtime}"
-            raise errors.HostError(f"{state.reason}; try: {hint}")
-    found = []
-    for service, state in states.items():
-        if state.state in {"missing", "not_built"}:
-            found.append(Contestant(service, None, None, None, f"not_built: {state.reason}", None))
-            continue
-        bench.progress(service.key, "describe")
-        answer = identify(service, state.image_id, environment, bench)
-        identity = answer if isinstance(answer, Identity) else None
-        reason = answer if isinstance(answer, str) else ""
-        named = service in request.pins
-        # To attach the image is out of sight: the tag is the version that it reports, as ours are tagged.
-        seen = _retagged(service, identity) if environment.runtime == "attach" else service
-        found.append(Contestant(seen, state.image_id, state.size_bytes, state.stand_in, reason, identity, named))
-    return tuple(found)
-
-
-def _retagged(service: Service, identity: Identity | None) -> Service:
-    return replace(service, image=f"{service.image.rpartition(':')[0]}:{identity.version}") if identity else service
-
-
 def planned_workload(
     workload: Workload, taking_part: Sequence[Contestant], environment: Environment, seed: int
 ) -> PlannedWorkload:
-    """Dataset, payload and cells of one workload; a dataset that is not here leaves it without cells."""
+    """Dataset, payload and cells of one workload; a dataset or model that is not here leaves it without cells."""
     task = tasks.get(workload.task)
     is_control = workload.task in {control.name for control in CONTROLS}
     entry = datasets.entry(workload.dataset)
     try:
         dataset = datasets.load(workload.dataset)
+        case = task.case(dataset, workload.params, seed)
     except DataUnavailable as error:
         return PlannedWorkload(
             workload, {}, entry.version, entry.licence, entry.label, "", "", 0, "", "", task.title_time, task.unit,
             task.unit_key, is_control, str(error), {},
         )  # fmt: skip
-    case = task.case(dataset, workload.params, seed)
     stored = payload.store(case.inputs)
     able = [
         contestant
@@ -126,7 +97,8 @@ def planned_workload(
         payload_sha256=stored.sha256,
         payload_bytes=stored.size_bytes,
         tensors_sha256=stored.tensors_sha256,
-        parity=case.parity,
+        # Where pairs are judged over blocks a case has no class of its own.
+        parity=case.parity or task.parity,
         title_time=task.title_time,
         unit=task.unit,
         unit_key=task.unit_key,
@@ -136,6 +108,7 @@ def planned_workload(
             contestant.service.key: cell_id(workload, stored.sha256, contestant, environment, seed)
             for contestant in able
         },
+        weights=case.weights,
     )
 
 
@@ -166,12 +139,14 @@ def make_run(
     around: Surroundings | None = None,
 ) -> RunFile:
     """Everything that is decided before the first trial. `engine`: version of the docker engine, if it is used."""
-    setting, environment = environment_of(request.suite, runtime, around)
+    setting, environment = environment_of(request.suite, runtime, around, request.device)
     facts = host.facts()
-    taking_part = contestants(request, builder, environment, bench)
-    workloads = tuple(planned_workload(w, taking_part, environment, request.seed) for w in request.workloads)
-    cells = {planned.workload.name: list(planned.cells) for planned in workloads}
+    taking_part = contestants(request.services, request.named, request.pins, builder, environment, bench)
     rules = schedule.RULES[request.suite.schedule]
+    able = [planned_workload(w, taking_part, environment, request.seed) for w in request.workloads]
+    sized = sizing.fit(_costs(able, taking_part, request.suite, rules), request.blocks, request.suite.limit_seconds)
+    workloads = tuple(planned for planned in able if planned.workload.name not in sized.left_out)
+    cells = {planned.workload.name: list(planned.cells) for planned in workloads}
     return RunFile(
         schema_version=SCHEMA,
         run=request.run,
@@ -199,7 +174,22 @@ def make_run(
             for name, value in vars(module).items()
             if name.isupper() and isinstance(value, int | float)
         },
+        forecast_s=sized.seconds,
+        left_out=sized.left_out,
     )
+
+
+def _costs(
+    workloads: Sequence[PlannedWorkload], taking_part: Sequence[Contestant], suite: Suite, rules: schedule.Rules
+) -> list[sizing.Cost]:
+    """What one block of each workload takes here; the control comes first, since it is never left out."""
+    starts = {contestant.service.key: contestant.start_s or 0.0 for contestant in taking_part}
+    costs = []
+    for planned in sorted(workloads, key=lambda planned: not planned.control):
+        iteration_s = suite.iteration_seconds.get(planned.workload.name, 0.0)
+        trials = [sizing.trial_seconds(starts[key], planned.payload_bytes, iteration_s, rules) for key in planned.cells]
+        costs.append(sizing.Cost(planned.workload.name, tuple(planned.cells), sum(trials)))
+    return costs
 
 
 def run_id(suite: str, seed: int) -> str:

@@ -14,10 +14,12 @@ from typing import Protocol
 
 from mlfleet.builders.attach import AttachBuilder
 from mlfleet.builders.docker import DockerBuilder
+from mlfleet.builders.notes import UNKNOWN, Note
 from mlfleet.builders.orchestrator import OrchestratorBuilder
 from mlfleet.builders.process import ProcessBuilder, process_command
 from mlfleet.builders.source import source_digest
 from mlfleet.builders.state import Build, BuildState
+from mlfleet.errors import HostError
 from mlfleet.launch.attached import required_folder
 from mlfleet.launch.engine import connect
 from mlfleet.model import Runtime, Service
@@ -36,6 +38,9 @@ class BuildResult:
     seconds: float
     size_bytes: int | None
     reason: str
+    # As BuildState has them.
+    layer_bytes: int | None = None
+    built: Note = UNKNOWN
 
 
 class Builder(Protocol):
@@ -79,8 +84,16 @@ def build(services: Iterable[Service], chosen: Builder, report: Report, *, force
             number = due.index(service) + 1
             report(f"[{number}/{len(due)}] {service.key}: {before.state}")
             start = time.monotonic()
-            after = chosen.build(service, report)
+            try:
+                after = chosen.build(service, report)
+            except HostError as error:
+                # The others may do without what could not be had.
+                after = BuildState("failed", str(error))
             seconds = time.monotonic() - start
             report(f"[{number}/{len(due)}] {service.key}: {after.state} after {seconds:.0f} s")
-        results.append(BuildResult(service.key, after.state, seconds, after.size_bytes, after.reason))
+        results.append(
+            BuildResult(
+                service.key, after.state, seconds, after.size_bytes, after.reason, after.layer_bytes, after.built
+            )
+        )
     return results

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar, get_args
@@ -19,12 +19,14 @@ Metric = Literal["time", "cpu", "memory"]
 
 WORKLOADS = 1000
 BLOCKS = 100
+# Seconds: no iteration of a suite is told to take longer.
+HOUR = 3600
 _T = TypeVar("_T")
 _SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 _THREADS: tuple[Threads, ...] = get_args(Threads)
 _METRICS: tuple[Metric, ...] = get_args(Metric)
-_SUITE_KEYS = ("name", "blocks", "schedule", "threads", "memory", "budget", "margin", "metrics")
-_WORKLOAD_KEYS = ("name", "task", "dataset", "params")
+_SUITE_KEYS = ("name", "blocks", "schedule", "threads", "memory", "budget", "limit", "margin", "metrics")
+_WORKLOAD_KEYS = ("name", "task", "dataset", "params", "seconds")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SIZE = re.compile(r"(\d{1,6}) (MiB|GiB)")
 _SPAN = re.compile(r"(\d{1,6}) (s|min|h)")
@@ -49,6 +51,10 @@ class Suite:
     margin: float
     metrics: tuple[Metric, ...]
     workloads: tuple[Workload, ...]
+    # What all of it may take; the plan leaves out workloads that do not fit. None: as long as it takes.
+    limit_seconds: int | None = None
+    # By workload: what one iteration takes in the slowest framework, where it is long enough to matter to a forecast.
+    iteration_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def suite_names() -> list[str]:
@@ -71,6 +77,7 @@ def _suite(document: Document) -> Suite:
     top = _Table(document, "", 0, document.data, ("suite", "workload"))
     table = _Table(document, "suite", 0, top.take("suite", "a [suite] table", _table), _SUITE_KEYS)
     rows = top.take("workload", f"1 to {WORKLOADS} [[workload]] tables", _rows)
+    found = [_workload(document, number, row) for number, row in enumerate(rows)]
     suite = Suite(
         name=table.take("name", _NAME.pattern, _name),
         blocks=table.take("blocks", f"a whole number from 1 to {BLOCKS}", _blocks),
@@ -80,23 +87,27 @@ def _suite(document: Document) -> Suite:
         budget_seconds=table.take("budget", 'a span such as "15 min"', _quantity(_SPAN, _SECONDS), 900),
         margin=table.take("margin", "a number above 0 and at most 1", _margin, 0.03),
         metrics=table.take("metrics", f"a list of {_listed(_METRICS)}", _words(_METRICS), ("time", "memory")),
-        workloads=tuple(_workload(document, number, row) for number, row in enumerate(rows)),
+        workloads=tuple(workload for workload, _ in found),
+        limit_seconds=table.take("limit", 'a span such as "15 min"', _quantity(_SPAN, _SECONDS), 0) or None,
+        iteration_seconds={workload.name: seconds for workload, seconds in found if seconds},
     )
     _refuse_twins(document, [workload.name for workload in suite.workloads])
     return suite
 
 
-def _workload(document: Document, number: int, row: object) -> Workload:
+def _workload(document: Document, number: int, row: object) -> tuple[Workload, float]:
+    """A workload, and the seconds of an iteration (0: not worth telling)."""
     table = _Table(document, "workload", number, row, _WORKLOAD_KEYS)
     name = table.take("name", _NAME.pattern, _name)
     task_name = table.take("task", "the name of a task", _text)
     dataset = table.take("dataset", "the name of a dataset", _text)
+    seconds = table.take("seconds", "a number from 0 to 3600", _iteration, 0.0)
     none: dict[str, object] = {}
     params = table.take("params", "a table of parameters", _table, none)
     try:
         task = tasks.get(task_name)
         task.check_target(dataset, datasets.entry(dataset).target)
-        return Workload(name, task_name, dataset, task.check_params(params))
+        return Workload(name, task_name, dataset, task.check_params(params)), seconds
     except UsageError as error:
         table.refuse(str(error))
 
@@ -160,6 +171,11 @@ def _blocks(value: object) -> int | None:
 
 def _margin(value: object) -> float | None:
     return float(value) if type(value) in {int, float} and isinstance(value, int | float) and 0 < value <= 1 else None
+
+
+def _iteration(value: object) -> float | None:
+    found = float(value) if type(value) in {int, float} and isinstance(value, int | float) else -1.0
+    return found if 0 <= found <= HOUR else None
 
 
 def _rows(value: object) -> list[object] | None:

@@ -23,9 +23,12 @@ DOCKERFILES: Mapping[str, Language] = {"docker/python.Dockerfile": "python", "do
 ORCHESTRATOR = "orchestrator"
 ORCHESTRATOR_DOCKERFILE = "docker/orchestrator.Dockerfile"
 ORCHESTRATOR_OWN = ("image", "build", "profiles", "pid", "environment", "volumes")
+# The tag of a layer with what compiles against it: `mlfleet/cuda:13.0-devel`.
+DEVEL_SUFFIX = "-devel"
 MAX_PROBLEMS = 20
 
 _KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LAYER = re.compile(r"mlfleet/[a-z0-9]+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _SIZE = re.compile(r"([1-9][0-9]{0,11})([bkmg]?)b?", re.IGNORECASE)
 _SHIFT = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
@@ -127,15 +130,22 @@ def _problems_of_image(key: str, stanza: Mapping[str, Value]) -> Iterator[Proble
         found = printable(str(build.get("dockerfile")))
         yield ("build",), f"build.dockerfile is {found!r}; awaited one of {', '.join(DOCKERFILES)}"
         return
-    awaited: Value = {
-        "context": ".",
-        "dockerfile": build["dockerfile"],
-        "args": {"SERVICE": argument(key, language)},
-    }
+    arguments: dict[str, Value] = {"SERVICE": argument(key, language)}
+    if layer := _layer(build):
+        arguments["LAYER"] = layer
+        if "DEVEL" in _mapping(build, "args"):
+            arguments["DEVEL"] = f"{layer}{DEVEL_SUFFIX}"
+    awaited: Value = {"context": ".", "dockerfile": build["dockerfile"], "args": arguments}
     if stanza.get("profiles") != [language]:
         yield ("profiles",), f"profiles are {printable(str(stanza.get('profiles')))}; awaited [{language}]"
     if build != awaited:
         yield ("build",), f"build is {printable(str(build), 200)}; awaited {awaited}"
+
+
+def _layer(build: Mapping[str, Value]) -> str | None:
+    """The build argument LAYER, if it names one of our own images."""
+    found = _mapping(build, "args").get("LAYER")
+    return found if isinstance(found, str) and _LAYER.fullmatch(found) else None
 
 
 def _problems_of_orchestrator(key: str, stanza: Value, fragment: Mapping[str, Value]) -> Iterator[Problem]:
@@ -178,4 +188,5 @@ def _service(key: str, stanza: Mapping[str, Value]) -> Service:
         image=str(stanza["image"]),
         control=CONTROL in _mapping(stanza, "labels"),
         memory_bytes=memory_bytes(stanza["mem_limit"]) or 0,
+        layer=_layer(_mapping(stanza, "build")),
     )

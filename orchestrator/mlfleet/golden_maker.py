@@ -45,7 +45,7 @@ def make_golden(case: Case, service: Service, image_id: str | None, environment:
             stored.path,
             stored.sha256,
             seed=0,
-            device=environment.device,
+            device=environment.visible_device,
             transport=environment.transport,
             timeout_s=PREPARE_S,
         )
@@ -62,6 +62,6 @@ def make_golden(case: Case, service: Service, image_id: str | None, environment:
 def golden_cases() -> dict[str, Case]:
     """By golden name: every case of a suite whose reference is a golden."""
     suites = [load_suite(name) for name in suite_names()]
-    chosen = [workload for suite in suites for workload in suite.workloads]
+    chosen = [workload for suite in suites for workload in suite.workloads if tasks.get(workload.task).golden]
     found = (tasks.get(w.task).case(datasets.load(w.dataset), w.params, seed=0) for w in chosen)
     return {case.golden: case for case in found if case.golden}

@@ -43,6 +43,13 @@ def facts(root: Path = ROOT) -> dict[str, Fact]:
     return found
 
 
+def gpus(dev: Path = Path("/dev")) -> tuple[int, ...] | None:
+    """The driver's numbers of this host's NVIDIA GPUs, by their device files; None where these cannot tell."""
+    if (dev / "dxg").exists():  # WSL shows GPUs without files of their own.
+        return None
+    return tuple(sorted(int(path.name.removeprefix("nvidia")) for path in dev.glob("nvidia[0-9]*")))
+
+
 # What makes it the same host. Memory in whole GiB: kernels of one machine differ by some MiB.
 FINGERPRINT = ("machine_id_sha256", "cpu_model", "cpu_count", "core_count", "memory_gib", "kernel")
 

@@ -1,6 +1,8 @@
 """Who takes part: each service asked once, before the plan is made, what it is and what it can do."""
 
+import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from mlfleet.bench import Bench
 from mlfleet.calls import CallFailed, Malformed, NotServing
@@ -11,8 +13,17 @@ from mlfleet.launch.sockets import NotOurSocket
 from mlfleet.model import Environment, Identity, Service
 
 
-def identify(service: Service, image_id: str | None, environment: Environment, bench: Bench) -> Identity | str:
-    """The service's own description; or, where it gave none, one line that says why."""
+@dataclass(frozen=True)
+class Met:
+    """A service's own description, and how long it took from launch to SERVING."""
+
+    identity: Identity
+    start_s: float
+
+
+def identify(service: Service, image_id: str | None, environment: Environment, bench: Bench) -> Met | str:
+    """The service as it described itself; or, where it did not, one line that says why."""
+    start = time.monotonic()
     spec = LaunchSpec(
         service=service,
         image_id=image_id,
@@ -26,12 +37,13 @@ def identify(service: Service, image_id: str | None, environment: Environment, b
         try:
             running = stack.enter_context(bench.launcher.launch(spec))
         except LaunchFailed as error:
-            return f"not launched: {error}"
+            return f"{error.verdict.value}: {error}"
         try:
             await_socket(running, bench.stop)
             client = stack.enter_context(bench.connect(running.socket, bench.stop))
             client.await_serving(IMPORT_S)
-            return client.describe(DESCRIBE_S)
+            start_s = time.monotonic() - start
+            return Met(client.describe(DESCRIBE_S), start_s)
         except (LaunchFailed, NotServing, CallFailed, Malformed, NotOurSocket) as error:
             bench.stop.check()
             last = running.log_tail(1).strip()

@@ -34,6 +34,8 @@ class Service:
     control: bool
     # Limit of containers that compose starts; measured ones get the suite's.
     memory_bytes: int
+    # The image that its own stands on, shared with others: `mlfleet/torch:2.11.0`. None: the plain base image.
+    layer: str | None = None
 
     @property
     def tag(self) -> str:
@@ -52,15 +54,38 @@ class Workload:
 
 
 @dataclass(frozen=True, config=STRICT)
+class WeightsFact:
+    """Which model's weights a payload holds."""
+
+    name: str
+    # Weights of kind random have true shapes and no quality.
+    kind: Literal["real", "trained", "random"]
+    licence: str
+    # Of all its tensors.
+    sha256: str
+
+
+@dataclass(frozen=True, config=STRICT)
 class Environment:
     """What the launcher sets, alike for every framework of a block."""
 
-    device: Literal["cpu", "cuda"]
+    # "cpu", "cuda", or a GPU by the driver's number: "cuda:1".
+    device: str
     cpus: tuple[int, ...]
     threads: int
     memory_bytes: int
     runtime: Runtime
     transport: Literal["mapped", "streamed"]
+
+    @property
+    def visible_device(self) -> str:
+        """The device as the service sees it: of all GPUs it is shown one, which is its first."""
+        return self.device.partition(":")[0]
+
+    @property
+    def gpu(self) -> str | None:
+        """The driver's number of the GPU that the service is shown."""
+        return (self.device.partition(":")[2] or "0") if self.device != "cpu" else None
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
-from mlfleet import tasks
+from mlfleet import stats, tasks
+from mlfleet.errors import MlfleetError
 from mlfleet.model import Finding, Record
+from mlfleet.tasks.criteria import Spread
 from mlfleet.verdict import Group, Verdict
 
 GATES = ("environment", "payload", "work", "quality", "output", "time", "meter")
+# Two one-sided tests at 5 % each: equal where the interval at 1 - this lies inside the margin (rule S).
+EQUALITY_ALPHA = 0.10
 
 
 @dataclass(frozen=True)
@@ -22,13 +27,80 @@ class Refusal:
 
 def refusals(task: str, baseline: Sequence[Record], contestant: Sequence[Record]) -> tuple[Refusal, ...]:
     """Every reason against a ratio of these two cells; empty if the pair may be compared."""
-    found = [refusal for records in (baseline, contestant) for refusal in _own(records)]
-    return (*found, *_between(task, baseline, contestant))
+    found = [refusal for records in (baseline, contestant) for refusal in (*_own(records), *_floor(task, records))]
+    return (*found, *_between(task, baseline, contestant), *_unequal(task, baseline, contestant))
 
 
 def passed_gates(found: Sequence[Refusal]) -> tuple[str, ...]:
     """The parity gates that did not refuse, for print beside those that did."""
     return tuple(gate for gate in GATES[:4] if all(refusal.gate != gate for refusal in found))
+
+
+def undecided(task: str, baseline: Sequence[Record], contestant: Sequence[Record]) -> str:
+    """Of a task whose quality is judged over blocks: why it is not known to be equal; empty where it is."""
+    rule = tasks.get(task).spread
+    if rule is None:
+        return ""
+    pairs = _qualities(rule, baseline, contestant)
+    means = f"{rule.metric} is {_mean([b for _, b in pairs])} against {_mean([a for a, _ in pairs])}"
+    if len(pairs) < rule.blocks:
+        return f"{means} on average over {len(pairs)} blocks; equality is judged from {rule.blocks} blocks on"
+    low, _, high = _difference(pairs)
+    if -rule.margin < low and high < rule.margin:
+        return ""
+    return f"{means}, a difference of {low:.5g} to {high:.5g} by its 90 % interval, within ± {rule.margin:g} awaited"
+
+
+def _floor(task: str, records: Sequence[Record]) -> list[Refusal]:
+    """What a cell's mean over blocks fails; a single bad seed is no failure."""
+    rule = tasks.get(task).spread
+    found = [_quality(rule, record) for record in records if record.verdict is Verdict.OK] if rule else []
+    if rule is None or not found or fmean(found) >= rule.floor:
+        return []
+    text = f"{rule.metric} is {_mean(found)} on average, at least {rule.floor:g} awaited"
+    where = f"{records[0].trial.framework}: {len(found)} blocks"
+    return [Refusal("quality", Verdict.OUTSIDE_TOLERANCE.value, text, where)]
+
+
+def _unequal(task: str, baseline: Sequence[Record], contestant: Sequence[Record]) -> list[Refusal]:
+    """A mean difference beyond the margin, once there are blocks enough to judge it."""
+    rule = tasks.get(task).spread
+    pairs = _qualities(rule, baseline, contestant) if rule else []
+    if rule is None or len(pairs) < rule.blocks:
+        return []
+    low, mean, high = _difference(pairs)
+    if abs(mean) <= rule.margin:
+        return []
+    text = (
+        f"{rule.metric} differs by {mean:.5g} on average (90 % interval {low:.5g} to {high:.5g}), "
+        f"within ± {rule.margin:g} awaited"
+    )
+    return [Refusal("quality", Verdict.OUTSIDE_TOLERANCE.value, text, f"{len(pairs)} blocks")]
+
+
+def _qualities(rule: Spread, baseline: Sequence[Record], contestant: Sequence[Record]) -> list[tuple[float, float]]:
+    """Both sides' metric in blocks where both are ok: each block gave one seed to all."""
+    other = {record.trial.block: record for record in baseline if record.verdict is Verdict.OK}
+    return [
+        (_quality(rule, other[record.trial.block]), _quality(rule, record))
+        for record in contestant
+        if record.verdict is Verdict.OK and record.trial.block in other
+    ]
+
+
+def _quality(rule: Spread, record: Record) -> float:
+    value = record.quality.metrics[rule.metric] if record.quality else None
+    if value is None:
+        raise MlfleetError(f"{record.trial.workload}: the trial is ok, but has no {rule.metric}")
+    return value
+
+
+def _difference(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    return stats.mean_interval([b - a for a, b in pairs], EQUALITY_ALPHA)
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{fmean(values):.5g}"
 
 
 def _own(records: Sequence[Record]) -> list[Refusal]:

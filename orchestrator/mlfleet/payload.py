@@ -94,7 +94,7 @@ def tensors_sha256(arrays: Arrays) -> str:
 def encode(arrays: Arrays, metadata: Mapping[str, str] | None = None) -> bytes:
     """One safetensors file. The widest dtypes come first, so that a mapped file needs no copy to be aligned."""
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
-    parts: list[bytes] = []
+    parts: list[bytes | memoryview] = []
     offset = 0
     for name in sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name)):
         data = _little_endian(arrays[name])
@@ -107,7 +107,8 @@ def encode(arrays: Arrays, metadata: Mapping[str, str] | None = None) -> bytes:
         parts.append(data)
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + b"".join(parts)
+    # One join: a payload may be half a gigabyte.
+    return b"".join([struct.pack("<Q", len(text)), text, *parts])
 
 
 def store(arrays: Arrays, folder: Path | None = None) -> Payload:
@@ -117,7 +118,7 @@ def store(arrays: Arrays, folder: Path | None = None) -> Payload:
     folder = cache_folder() / "payloads" if folder is None else folder
     path = folder / f"{sha256}.safetensors"
     try:
-        if not (path.is_file() and path.read_bytes() == data):
+        if not (path.is_file() and _file_sha256(path) == sha256):
             _write(path, data)
     except OSError as error:
         raise StorageError(f"payload {path} could not be written: {error.strerror}") from error
@@ -142,8 +143,15 @@ def read_outputs(data: bytes, limits: Limits | None = None) -> tuple[dict[str, N
     return tensors, receipt
 
 
-def _little_endian(array: NDArray[Any]) -> bytes:
-    return array.astype(DTYPES[dtype_name(array)], copy=False).tobytes(order="C")
+def _little_endian(array: NDArray[Any]) -> memoryview:
+    """The elements' bytes in row-major order, without a copy where that is how they lie."""
+    row_major = np.ascontiguousarray(array, DTYPES[dtype_name(array)])
+    return row_major.reshape(-1).view(np.uint8).data
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(path: Path, data: bytes) -> None:

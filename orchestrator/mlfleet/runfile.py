@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from mlfleet.codec import decode
 from mlfleet.errors import StorageError
-from mlfleet.model import STRICT, Environment, Identity, Metric, Param, Service, Setting, Workload
+from mlfleet.model import STRICT, Environment, Identity, Metric, Param, Service, Setting, WeightsFact, Workload
 from mlfleet.plan import Block
 
 # A release as Python and Rust packages number them: 1.9.1, 0.8.0, 2.0rc1.
@@ -36,6 +36,13 @@ class Contestant:
     identity: Identity | None
     # Its image was named by --image: it need not be built from this source.
     named: bool = False
+    # From launch to SERVING, as seen when it was asked.
+    start_s: float | None = None
+    # Of the layer that it shares with others: part of an image's size, beside a local build's.
+    layer_bytes: int | None = None
+    # Seconds of its last build, and what that began from; None where nothing is known, and then why.
+    build_s: float | None = None
+    build_note: str = "this run kept no build times"
 
     @property
     def version(self) -> str:
@@ -68,6 +75,14 @@ class PlannedWorkload:
     unavailable: str
     # Cell id by framework: the services that have the task.
     cells: Mapping[str, str]
+    # The model whose weights are in the payload, if it is not the dataset's own.
+    weights: WeightsFact | None = None
+
+    @property
+    def data_text(self) -> str:
+        """What was worked on, with what a reader must not overlook: "tokens-syn (synthetic), weights gpt2 (random)"."""
+        weights = f", weights {self.weights.name} ({self.weights.kind})" if self.weights else ""
+        return f"{self.workload.dataset} ({self.dataset_label}){weights}"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -98,6 +113,9 @@ class RunFile:
     commit: str | None
     # Every constant that decided something, by module and name.
     constants: Mapping[str, float | int]
+    # How long all blocks were thought to take, and workloads of the suite that its limit of time left no room for.
+    forecast_s: float | None = None
+    left_out: tuple[str, ...] = ()
 
     def contestant(self, key: str) -> Contestant:
         """The contestant of that key."""

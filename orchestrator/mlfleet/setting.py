@@ -10,7 +10,9 @@ from mlfleet.model import Environment, Runtime, Setting
 SETTINGS: Mapping[str, Setting] = {"1": "1 thread", "all": "all cores"}
 
 
-def environment_of(suite: Suite, runtime: Runtime, around: Surroundings | None) -> tuple[Setting, Environment]:
+def environment_of(
+    suite: Suite, runtime: Runtime, around: Surroundings | None, device: str = "cpu"
+) -> tuple[Setting, Environment]:
     """The one setting of the run, as the launcher will set it; or as it was found `around` services to attach to."""
     if len(suite.threads) != 1:
         raise errors.UsageError(
@@ -26,5 +28,5 @@ def environment_of(suite: Suite, runtime: Runtime, around: Surroundings | None) 
                 f"{list(around.cpus)}; try: MLFLEET_CPUS={wanted} MLFLEET_THREADS={len(cpus)} docker compose up -d"
             )
         cpus, memory = around.cpus, around.memory_bytes
-    environment = Environment("cpu", cpus, len(cpus), memory, runtime, "mapped")
+    environment = Environment(device, cpus, len(cpus), memory, runtime, "mapped")
     return SETTINGS[suite.threads[0]], environment

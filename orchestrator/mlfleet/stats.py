@@ -57,6 +57,17 @@ def estimate(differences: Sequence[float], alpha: float = ALPHA, min_se: float =
     return Estimate(point, point - half, point + half, standard_error, h - 1, p, blocks, 1 - alpha)
 
 
+def mean_interval(differences: Sequence[float], alpha: float) -> tuple[float, float, float]:
+    """Plain mean of paired differences with Student's interval: low, mean, high. Needs at least 2 differences.
+
+    For qualities, where trimming would hide a seed that diverged.
+    """
+    d = np.asarray(differences, dtype=np.float64)
+    mean = float(d.mean())
+    half = float(stdtrit(len(d) - 1, 1 - alpha / 2) * d.std(ddof=1) / math.sqrt(len(d)))
+    return mean - half, mean, mean + half
+
+
 def decide_ratio(log_ratio: Estimate, margin: float) -> tuple[Outcome, str]:
     """First match of: equivalent (interval inside the margin), different (excludes 1), inconclusive (wide).
 

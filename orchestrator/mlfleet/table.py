@@ -14,6 +14,7 @@ from mlfleet.verdict import NOT_FRESH, Group, Verdict
 
 # Below this a memory value has no ratio: start-up noise would be sold as a factor.
 SMALL_MEMORY_BYTES = 8 << 20
+QUALITY_UNDECIDED = "quality_undecided"
 # The kernel batches memory accounting in up to 64 pages per CPU: no difference is known better.
 MEMORY_SE_BYTES = 64 * 4096.0
 
@@ -55,6 +56,8 @@ class Comparison:
     blocks: int
     # Both sides' medians: ns per iteration, CPU ns per iteration, bytes.
     values: tuple[float | None, float | None]
+    # Where the outcome is `quality_undecided`: both qualities, and what is not known of them.
+    undecided: str = ""
 
     @property
     def ratio(self) -> tuple[float, float, float] | None:
@@ -166,11 +169,17 @@ def _cell_estimate(records: Sequence[Record], metric: Metric) -> tuple[Estimate 
 
 def _compare(run: RunFile, planned: PlannedWorkload, baseline: CellRow, contestant: CellRow) -> list[Comparison]:
     refused = parity.refusals(planned.workload.task, baseline.records, contestant.records)
-    return [_comparison(run, metric, baseline, contestant, refused) for metric in run.metrics]
+    undecided = "" if refused else parity.undecided(planned.workload.task, baseline.records, contestant.records)
+    return [_comparison(run, metric, baseline, contestant, refused, undecided) for metric in run.metrics]
 
 
 def _comparison(
-    run: RunFile, metric: Metric, baseline: CellRow, contestant: CellRow, refused: tuple[Refusal, ...]
+    run: RunFile,
+    metric: Metric,
+    baseline: CellRow,
+    contestant: CellRow,
+    refused: tuple[Refusal, ...],
+    undecided: str,
 ) -> Comparison:
     pairs, why = _pairs(baseline.records, contestant.records, metric)
     values = tuple(median(side) if side else None for side in ([a for a, _ in pairs], [b for _, b in pairs]))
@@ -184,6 +193,8 @@ def _comparison(
         outcome, reasons = "inconclusive", (NOT_FRESH,)
     elif len(pairs) < stats.MIN_BLOCKS:
         outcome, reasons = "inconclusive", ("few_blocks",)
+    elif undecided:
+        outcome, reasons = "inconclusive", (QUALITY_UNDECIDED,)
     elif in_bytes:
         estimated = stats.estimate([b - a for a, b in pairs], min_se=MEMORY_SE_BYTES)
         differs = estimated.low > 0 or estimated.high < 0
@@ -206,6 +217,7 @@ def _comparison(
         in_bytes=in_bytes,
         blocks=len(pairs),
         values=(values[0], values[1]),
+        undecided=undecided if QUALITY_UNDECIDED in reasons else "",
     )
 
 

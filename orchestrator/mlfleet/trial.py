@@ -117,7 +117,7 @@ class TrialRun:
             payload.sha256,
             # A task that draws for itself draws anew in each block, all frameworks of the block from one seed.
             seed=cell.seed + self.trial.block,
-            device=cell.environment.device,
+            device=cell.environment.visible_device,
             transport=cell.environment.transport,
             timeout_s=deadlines.PREPARE_S + deadlines.PREPARE_S_PER_GIB * payload.size_bytes / (1 << 30),
         )

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from mlfleet_sdk import Job, Service
+from mlfleet_sdk import Job, Service, device
 from numpy.typing import NDArray
 
-service = Service("null-python", "0.1.0")
+# It computes nothing, so it does that on whatever a run is on.
+service = Service("null-python", "0.1.0", devices=(device(),))
 
 
 @service.task("control.noop", origin="stock", kernels="none")

@@ -1,10 +1,14 @@
 """scikit-learn behind the contract: one function per task, its signature the schema."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import scipy
 import sklearn
 from batches import Batches
-from mlfleet_sdk import F64Matrix, F64Vector, I64Vector, Job, Service, require
+from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, I64Vector, Job, Service, require
+from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
@@ -67,32 +71,22 @@ def ridge_predict(
 @service.task("knn_classify.predict", origin="in_repo", kernels="cython+openblas")
 def knn_classify_predict(
     x_train: F64Matrix, y_train: I64Vector, x_test: F64Matrix, *, k: int, index: str, batch: int
-) -> Job[tuple[I64Vector, I64Vector]]:
+) -> Job[None]:
     """Stock brute-force neighbours and a uniform vote written here, since `predict` does not give the neighbours."""
-    rows = len(x_train)
-    require(index == "brute", f"index is {index!r}, awaited 'brute'")
-    require(1 <= k <= rows, f"k is {k}, awaited 1 to {rows} (rows of x_train)")
-    require(len(y_train) == rows, f"y_train has {len(y_train)} rows, x_train {rows}")
+    require(len(y_train) == len(x_train), f"y_train has {len(y_train)} rows, x_train {len(x_train)}")
     require(y_train.min() >= 0, f"y_train holds the label {y_train.min()}, awaited 0 and above")
-    model = NearestNeighbors(n_neighbors=k, algorithm="brute", metric="euclidean").fit(x_train)
     one_hot = np.eye(y_train.max() + 1)[y_train]
+    # argmax takes the first of equal counts: the smallest label.
+    return _knn(x_train, x_test, lambda rows: one_hot[rows].sum(axis=1).argmax(axis=1), k=k, index=index, batch=batch)
 
-    def predict(queries: F64Matrix) -> tuple[I64Vector, I64Vector]:
-        neighbours = model.kneighbors(queries, return_distance=False)
-        # argmax takes the first of equal counts: the smallest label.
-        return one_hot[neighbours].sum(axis=1).argmax(axis=1), neighbours
 
-    batches = Batches(x_test, x_train.shape[1], batch, predict)
-    return Job(
-        step=batches.step,
-        outputs=lambda _: {
-            "pred": batches.first[0],
-            "neighbours": batches.first[1],
-            "receipt.rows": model.n_samples_fit_,
-            "receipt.rows_predicted": len(batches.first[0]),
-            "receipt.distances": model.n_samples_fit_ * len(batches.first[0]),
-        },
-    )
+@service.task("knn_regress.predict", origin="in_repo", kernels="cython+openblas")
+def knn_regress_predict(
+    x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, k: int, index: str, batch: int
+) -> Job[None]:
+    """Stock brute-force neighbours and their mean, as above."""
+    require(len(y_train) == len(x_train), f"y_train has {len(y_train)} rows, x_train {len(x_train)}")
+    return _knn(x_train, x_test, lambda rows: y_train[rows].mean(axis=1), k=k, index=index, batch=batch)
 
 
 @service.task("svc_ovo.fit", origin="stock", kernels="libsvm")
@@ -122,6 +116,38 @@ def svc_ovo_fit(
         }
 
     return Job(step=lambda: model.fit(x_train, y_train), outputs=outputs)
+
+
+def _knn(
+    x_train: F64Matrix,
+    x_test: F64Matrix,
+    decide: Callable[[I64Matrix], NDArray[Any]],
+    *,
+    k: int,
+    index: str,
+    batch: int,
+) -> Job[None]:
+    """Neighbours by the stock search, and what `decide` makes of their row numbers i64[m,k]."""
+    rows = len(x_train)
+    require(index == "brute", f"index is {index!r}, awaited 'brute'")
+    require(1 <= k <= rows, f"k is {k}, awaited 1 to {rows} (rows of x_train)")
+    model = NearestNeighbors(n_neighbors=k, algorithm="brute", metric="euclidean").fit(x_train)
+
+    def predict(queries: F64Matrix) -> tuple[NDArray[Any], I64Matrix]:
+        neighbours = model.kneighbors(queries, return_distance=False)
+        return decide(neighbours), neighbours
+
+    batches = Batches(x_test, x_train.shape[1], batch, predict)
+    return Job(
+        step=batches.step,
+        outputs=lambda _: {
+            "pred": batches.first[0],
+            "neighbours": batches.first[1],
+            "receipt.rows": model.n_samples_fit_,
+            "receipt.rows_predicted": len(batches.first[0]),
+            "receipt.distances": model.n_samples_fit_ * len(batches.first[0]),
+        },
+    )
 
 
 def _ridge(x_train: F64Matrix, y_train: F64Vector, alpha: float) -> Ridge:

@@ -1,4 +1,4 @@
-"""Every service of compose.yaml on every runtime that was chosen: nothing here or in the tests names one."""
+"""Every service of compose.yaml on every runtime that was chosen: no test of a single service names it."""
 
 import os
 
@@ -9,12 +9,15 @@ from mlfleet.commands.common import named_services
 from mlfleet.launch.sockets import RunFolder
 
 FAULTS = ("test_faults.py", "test_lies.py")
+# Of two services at once: these name them.
+PAIRS = ("test_one_libtorch.py",)
 
 
 def pytest_ignore_collect(collection_path, config):
     # The fault services have no images: tests of them need the process runtime. They say nothing of one service.
-    left_out = "process" not in config.option.runtime or config.option.service
-    return True if collection_path.name in FAULTS and left_out else None
+    name, one = collection_path.name, bool(config.option.service)
+    left_out = ("process" not in config.option.runtime or one) if name in FAULTS else (name in PAIRS and one)
+    return True if left_out else None
 
 
 def pytest_generate_tests(metafunc):

@@ -11,6 +11,8 @@ import numpy as np
 from mlfleet.payload import Arrays
 
 STRAY = "stray"
+# Of each dtype of a payload one of the same kind, or nearly, and another size.
+OTHER_SIZE = {"<f8": "f4", "<f4": "f8", "<i8": "i4", "<i4": "i8", "|u1": "i4", "|b1": "u1"}
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,14 @@ def _out_of_range(case, name):
     if spec.above is not None:
         yield spec.kind(spec.above)
         yield spec.kind(spec.above - 1)
+    if spec.most is not None:
+        yield spec.most + 1
 
 
 def _above_rows(case, name):
     """One more than an input has rows, where the orchestrator's task refuses that; the least of these is the limit."""
-    if case.task.params[name].kind is int:
+    spec = case.task.params[name]
+    if spec.kind is int and not spec.derived:
         lengths = sorted({len(array) for array in case.case.inputs.values() if array.ndim})
         refused = [rows for rows in lengths if not case.accepts(name, rows + 1)]
         yield from ((rows + 1, refused[0]) for rows in refused)
@@ -66,24 +71,39 @@ def _above_rows(case, name):
 
 def wrong_inputs(case) -> Iterator[Wrong]:
     inputs = case.case.inputs
-    yield Wrong("unknown", {**inputs, STRAY: np.zeros(1)}, (STRAY, *inputs))
-    for name in inputs:
+    yield Wrong("unknown", {**inputs, STRAY: np.zeros(1)}, (STRAY, *_groups(inputs)))
+    for name in _groups(inputs).values():
         left = {other: array for other, array in inputs.items() if other != name}
         yield Wrong(f"{name} missing", left or {STRAY: np.zeros(1)}, (name,))
         if case.typed:
             yield from _ill_formed(inputs, name)
     yield from _apart(inputs)
+    yield from _regrouped(inputs)
     yield from _too_long(case)
     if "machines" in case.case.planned:
         yield from _one_class(inputs)
 
 
+def _groups(inputs: Arrays) -> dict[str, str]:
+    """What a service awaits: tensors, and groups such as a model's weights, each with one tensor that stands for it."""
+    return {name.partition(".")[0]: name for name in reversed(inputs)}
+
+
+def _regrouped(inputs: Arrays) -> Iterator[Wrong]:
+    """A tensor more in a group, of a name that the model does not have."""
+    for group, name in _groups(inputs).items():
+        if group != name:
+            more = f"{group}.{STRAY}"
+            yield Wrong(f"{more} beside {name}", {**inputs, more: inputs[name]}, (more,))
+
+
 def _ill_formed(inputs: Arrays, name) -> Iterator[Wrong]:
     array = inputs[name]
     other = np.dtype("f8") if array.dtype.kind == "i" else np.dtype("i8")
+    sized = np.dtype(OTHER_SIZE[array.dtype.str])
     changed = {
         f"of {other}": array.astype(other),
-        "of 32 bits": array.astype(f"{array.dtype.kind}4"),
+        f"of {sized}": array.astype(sized),
         "of one more dimension": array[np.newaxis],
         "of no dimension": np.asarray(array.flat[0]),
     }
@@ -98,7 +118,7 @@ def _ill_formed(inputs: Arrays, name) -> Iterator[Wrong]:
 
 def _apart(inputs: Arrays) -> Iterator[Wrong]:
     """Two inputs that agree in the length of an axis must go on agreeing."""
-    for name, array in inputs.items():
+    for name, array in ((name, inputs[name]) for name in _groups(inputs).values()):
         for axis, length in enumerate(array.shape):
             if any(length == other.shape[axis] for other in _others(inputs, name) if other.ndim > axis):
                 shorter = np.ascontiguousarray(array.take(range(length - 1), axis))
@@ -111,12 +131,13 @@ def _others(inputs: Arrays, name):
 
 
 def _too_long(case) -> Iterator[Wrong]:
-    """A parameter that only shapes the payload is the length of an input; the service sees it there."""
+    """A parameter that only shapes the payload is the length of an input; where it has a limit, the service sees it."""
     inputs = case.case.inputs
     for name in [name for name, spec in case.task.params.items() if not spec.wire]:
         for key in [key for key, array in inputs.items() if len(array) == case.workload.params[name]]:
-            rows = max(len(array) for array in _others(inputs, key))
-            assert not case.accepts(name, rows + 1)
+            rows = max((len(array) for array in _others(inputs, key)), default=0)
+            if case.accepts(name, rows + 1):
+                continue
             longer = np.resize(inputs[key], (rows + 1, *inputs[key].shape[1:]))
             yield Wrong(f"{key} as long as {name} = {rows + 1}", {**inputs, key: longer}, (str(rows + 1), str(rows)))
 

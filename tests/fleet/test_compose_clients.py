@@ -25,7 +25,10 @@ def new():
 
 
 # The old one is a distribution's package: checked where it is installed.
-@pytest.mark.parametrize("client", [new, *([old] if old() else [])])
+CLIENTS = pytest.mark.parametrize("client", [new, *([old] if old() else [])])
+
+
+@CLIENTS
 def test_a_compose_client_resolves_the_same_services(client):
     done = subprocess.run([client(), "-f", FILE, "config"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -42,3 +45,20 @@ def test_a_compose_client_resolves_the_same_services(client):
         assert stanza["profiles"] == [service.language]
     # The older one shows what no active profile asks for, too.
     assert set(resolved) - {compose.ORCHESTRATOR} == {service.key for service in compose.load(FILE)}
+
+
+@CLIENTS
+def test_a_compose_client_gives_gpus_to_those_that_stand_on_a_layer_and_to_nobody_else(client):
+    command = [client(), "-f", FILE, "-f", ROOT / "compose.gpu.yaml", "config"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    resolved = yaml.safe_load(done.stdout)["services"]
+    asked = [{"driver": "nvidia", "device_ids": ["0"], "capabilities": ["gpu"]}]
+    for service in compose.load(FILE):
+        stanza = resolved[service.key]
+        # Nothing of compose.yaml is lost by the merge.
+        assert (stanza["read_only"], stanza["environment"]["HOME"]) == (True, "/tmp")
+        there = service.layer is not None
+        assert stanza["environment"]["MLFLEET_DEVICE"] == ("cuda" if there or service.control else "cpu")
+        deploy = stanza.get("deploy", {}).get("resources", {}).get("reservations", {}).get("devices")
+        assert deploy == (asked if there else None)

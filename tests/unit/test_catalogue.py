@@ -48,7 +48,8 @@ def test_every_suite_of_the_package_loads_and_names_its_workloads_by_task_and_da
     assert suite.name == name
     for workload in suite.workloads:
         assert workload.name.startswith(f"{workload.task}-{workload.dataset}")
-        assert set(workload.params) == set(tasks.get(workload.task).params)
+        asked = {name for name, spec in tasks.get(workload.task).params.items() if not spec.derived}
+        assert set(workload.params) == asked
 
 
 def test_an_unknown_suite_names_the_nearest() -> None:
@@ -58,7 +59,8 @@ def test_an_unknown_suite_names_the_nearest() -> None:
 
 def test_a_file_of_the_users_with_every_key(written: Written) -> None:
     more = 'schedule = "standard"\nthreads = ["all", "1"]\nbudget = "2 min"\nmargin = 0.05\nmetrics = ["cpu"]\n'
-    suite = load_suite(written(HEAD + more + ROW))
+    suite = load_suite(written(HEAD + more + 'limit = "3 min"\n' + ROW + "seconds = 0.5\n"))
+    assert (suite.limit_seconds, suite.iteration_seconds) == (180, {"a": 0.5})
     assert (suite.threads, suite.budget_seconds, suite.margin, suite.metrics) == (("1", "all"), 120, 0.05, ("cpu",))
     assert suite.workloads[0].params == {"k": 3, "max_iter": 300}
 
@@ -86,6 +88,8 @@ REFUSED = {
     "threads": (HEAD + 'threads = ["2"]\n' + ROW, 1, "threads"),
     "threads twice": (HEAD + 'threads = ["1", "1"]\n' + ROW, 1, "threads"),
     "metrics": (HEAD + 'metrics = ["energy"]\n' + ROW, 1, "metrics"),
+    "limit": (HEAD + 'limit = "soon"\n' + ROW, 1, "limit is 'soon'; awaited: a span"),
+    "seconds": (HEAD + ROW + "seconds = -1\n", 6, "seconds is -1; awaited: a number from 0"),
     "margin": (HEAD + "margin = 0\n" + ROW, 1, "margin"),
     "no workload": (HEAD, 1, "workload is missing"),
     "no suite": (ROW, 1, "suite is missing"),

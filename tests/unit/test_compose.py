@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from mlfleet import compose, strict_yaml
+from mlfleet.builders.layers import has_devel, layer_dockerfile
 from mlfleet.errors import UsageError
 from mlfleet.launch import recipe
 from mlfleet.launch.base import LaunchSpec
@@ -18,6 +19,12 @@ def load(tmp_path: Path, text: str | bytes, **environment: str) -> tuple[compose
     file = tmp_path / "compose.yaml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     return compose.load(file, environment)
+
+
+def document(path: Path) -> dict:
+    found = strict_yaml.read(path, {}).value
+    assert isinstance(found, dict)
+    return found
 
 
 def refusal(tmp_path: Path, text: str | bytes) -> str:
@@ -38,9 +45,26 @@ def test_every_service_has_its_folder_and_dockerfile_and_every_language_a_contro
 
 def test_variables_change_tags_and_memory_and_an_empty_one_is_the_default(tmp_path):
     environment = {"MLFLEET_SKLEARN_TAG": "1.5.2", "MLFLEET_LINFA_TAG": "", "MLFLEET_MEMORY": "512m"}
-    sklearn, linfa, *_ = load(tmp_path, TEXT, **environment)
+    found = {service.key: service for service in load(tmp_path, TEXT, **environment)}
+    sklearn, linfa = found["sklearn"], found["linfa"]
     assert (sklearn.tag, linfa.tag) == ("1.5.2", "0.8.1")
     assert {sklearn.memory_bytes, linfa.memory_bytes} == {512 << 20}
+
+
+def test_a_service_may_stand_on_a_layer_that_this_repository_makes(tmp_path):
+    layers = {service.key: service.layer for service in load(tmp_path, TEXT)}
+    assert (layers["sklearn"], layers["tch"]) == (None, layers["pytorch"])
+    built = {key: stanza["build"]["args"] for key, stanza in document(FILE)["services"].items() if key in layers}
+    for layer in {layer for layer in layers.values() if layer}:
+        assert layer_dockerfile(layer, ROOT).is_file()
+        on_it = [arguments for key, arguments in built.items() if layers[key] == layer]
+        awaited = f"{layer}{compose.DEVEL_SUFFIX}" if has_devel(layer, ROOT) else None
+        assert {arguments.get("DEVEL") for arguments in on_it} == {awaited}
+
+
+def test_a_layer_that_nothing_makes_is_named():
+    with pytest.raises(UsageError, match=r"LAYER is mlfleet/jax:1, .* awaited docker/jax.Dockerfile and services/jax"):
+        layer_dockerfile("mlfleet/jax:1", ROOT)
 
 
 def test_the_orchestrator_is_no_service_and_has_an_image(tmp_path):
@@ -69,6 +93,9 @@ def test_the_orchestrator_is_no_service_and_has_an_image(tmp_path):
         ("${MLFLEET_LINFA_TAG:-0.8.1}", "${HOME}", "only ${MLFLEET_X:-default}"),
         ("${MLFLEET_LINFA_TAG:-0.8.1}", "${MLFLEET_LINFA_TAG}", "only ${MLFLEET_X:-default}"),
         ("SERVICE: linfa", "SERVICE: sklearn", "build is"),
+        ('LAYER: "mlfleet/torch:2.11.0"', 'LAYER: "evil/torch:2.11.0"', "build is"),
+        ('LAYER: "mlfleet/torch:2.11.0"', 'LAYER: "mlfleet/torch"', "build is"),
+        ('DEVEL: "mlfleet/cuda:13.0-devel"', 'DEVEL: "mlfleet/cuda:12.8-devel"', "build is"),
         ("SERVICE: linfa}}\n    profiles: [rust]", "SERVICE: linfa}}\n    profiles: [all]", "awaited [rust]"),
         ("    pid: host", "    privileged: true", "privileged differs from x-service"),
         ("    network_mode: none\n    read_only", "    read_only", "network_mode is missing"),

@@ -8,7 +8,9 @@ from mlfleet import assemble, images, report, runfile, runner
 from mlfleet.build import BuildState
 from mlfleet.catalogue import load_suite
 from mlfleet.codec import decode, encode
+from mlfleet.contestants import contestants
 from mlfleet.errors import HostError, UsageError
+from mlfleet.identify import Met
 from mlfleet.images import parse, substitute
 from mlfleet.model import Service
 from mlfleet.runfile import Contestant
@@ -141,8 +143,12 @@ class Builder:
 
 
 def test_a_named_image_is_pinned_by_its_id_whatever_the_builder_says(tmp_path, monkeypatch):
-    monkeypatch.setattr("mlfleet.assemble.identify", lambda service, *_: identity(service.key.partition(":")[0], "1.0"))
-    found = assemble.contestants(request("linfa=0.8.1", "linfa=mine"), Builder(), ENVIRONMENT, Fleet(tmp_path).bench())
+    monkeypatch.setattr(
+        "mlfleet.contestants.identify", lambda service, *_: Met(identity(service.key.partition(":")[0], "1.0"), 0.5)
+    )
+    asked = request("linfa=0.8.1", "linfa=mine")
+    bench = Fleet(tmp_path).bench()
+    found = contestants(asked.services, asked.named, asked.pins, Builder(), ENVIRONMENT, bench)
     assert [(one.service.key, one.image_id, one.named) for one in found] == [
         ("linfa:0.8.1", image(1)["Id"], True),
         ("linfa:mine", image(1)["Id"], True),

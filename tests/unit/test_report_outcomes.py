@@ -181,7 +181,7 @@ def test_a_pair_refused_for_unequal_work_has_no_order_either():
 def test_a_ratio_says_what_differs():
     work = planned(TABLE, "kmeans.fit-iris")
     assert compares(TABLE, work, "linfa", "sklearn") == (
-        "compares kernels and languages: ndarray against cython+openblas"
+        "compares the language and kernels: rust against python, ndarray against cython+openblas"
     )
     one = samples.identity("linfa", "1.9.1")
     same = tuple(replace(task, kernels="cython+openblas", origin="in_repo") for task in one.tasks)
@@ -190,7 +190,8 @@ def test_a_ratio_says_what_differs():
     )
     bound = replace(TABLE, run=replace(TABLE.run, contestants=changed))
     assert compares(bound, work, "linfa", "sklearn") == (
-        "compares bindings: both run cython+openblas; linfa: algorithm written in this repository"
+        "compares the binding: rust against python, both run cython+openblas; "
+        "linfa: algorithm written in this repository"
     )
 
 

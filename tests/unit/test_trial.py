@@ -9,6 +9,8 @@ from mlfleet.block import measure_block
 from mlfleet.calls import Malformed, NotServing
 from mlfleet.errors import InterruptedRun
 from mlfleet.launch.base import Exit
+from mlfleet.model import ThreadPool
+from mlfleet.parity import refusals
 from mlfleet.plan import Block
 from mlfleet.verdict import Verdict
 
@@ -101,6 +103,7 @@ def test_everything_is_removed_at_the_end(fleet):
     assert fleet.events.count("close meters") == 2
 
 
+TWO_THREADS = ThreadPool("libtorch-intraop", "libtorch", "2.11.0", asked=1, effective=2)
 CASES = {
     "launch": ({"fail_launch": "no such image"}, Verdict.LAUNCH_FAILED, "launch"),
     "hang": ({"fail": {"serving": NotServing("NOT_SERVING")}}, Verdict.TIMED_OUT, "import"),
@@ -108,6 +111,7 @@ CASES = {
     "version": ({"identity": {"version": "9.9"}}, Verdict.VERSION_MISMATCH, "import"),
     "debug build": ({"identity": {"debug_assertions": True}}, Verdict.VERSION_MISMATCH, "import"),
     "affinity": ({"identity": {"cpus": (0, 1)}}, Verdict.VERSION_MISMATCH, "import"),
+    "threads": ({"identity": {"thread_pools": (TWO_THREADS,)}}, Verdict.VERSION_MISMATCH, "import"),
     "task": ({"identity": {"tasks": ()}}, Verdict.UNSUPPORTED, "import"),
     "digest": ({"prepared": {"payload_sha256": "0" * 64}}, Verdict.WRONG_PAYLOAD, "prepare"),
     "tensors": ({"prepared": {"tensors_sha256": "0" * 64}}, Verdict.WRONG_PAYLOAD, "prepare"),
@@ -152,6 +156,14 @@ def test_a_broken_channel_is_told_apart_by_how_the_process_ended(fleet, ended, v
     fleet.behaviour("two").fail = {"measure": refused("UNAVAILABLE")}
     fleet.behaviour("two").exit = ended
     assert run(fleet)[1].verdict is verdict
+
+
+def test_a_pair_with_more_threads_on_one_side_than_asked_for_is_refused(fleet):
+    fleet.behaviour("two").identity = {"thread_pools": (TWO_THREADS,)}
+    honest, wrong = run(fleet)
+    (refusal,) = refusals("control.noop", [honest], [wrong])
+    assert (refusal.gate, refusal.code, refusal.where) == ("environment", "version_mismatch", "two: 1 of 1 trials")
+    assert refusal.detail == "pool libtorch-intraop (libtorch) has 2 threads, awaited at most 1"
 
 
 def test_all_failed_gates_of_a_trial_are_kept(fleet):

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from mlfleet.builders.layers import layer_dockerfile, layer_folder
 from mlfleet.compose import DOCKERFILES, folder
 from mlfleet.model import Service
 
@@ -15,7 +16,9 @@ _SHARED = {
     "python": ("proto/python", "services/sdk"),
     "rust": (
         "proto/mlfleet",
+        "rust_services/.cargo",
         "rust_services/sdk",
+        "rust_services/cartpole",
         "rust_services/Cargo.toml",
         "rust_services/Cargo.lock",
         "rust_services/rust-toolchain.toml",
@@ -35,22 +38,30 @@ def dockerfile(service: Service, root: Path) -> Path:
 
 
 def source_digest(service: Service, root: Path) -> str:
-    """SHA-256 over names and contents of its sources, the SDK, the contract, the lock and the Dockerfile."""
+    """SHA-256 over names and contents of its sources, the SDK, the contract, locks and Dockerfiles, its layer's too."""
     shared = [root / path for path in _SHARED[service.language]]
+    if service.layer is not None:
+        shared += [layer_folder(service.layer, root), layer_dockerfile(service.layer, root)]
     return digest_of([*shared, service_folder(service, root), dockerfile(service, root)], root)
+
+
+def layer_digest(layer: str, root: Path) -> str:
+    """As `source_digest`, of a layer."""
+    return digest_of([layer_folder(layer, root), layer_dockerfile(layer, root)], root)
 
 
 def digest_of(paths: Iterable[Path], root: Path) -> str:
     """SHA-256 over names and contents of all files there."""
     digest = hashlib.sha256()
-    for file in sorted({file for path in paths for file in _files(path)}):
+    for file in sorted({file for path in paths for file in files_of(path)}):
         content = file.read_bytes()
         digest.update(f"{file.relative_to(root)}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
 
 
-def _files(path: Path) -> Iterator[Path]:
+def files_of(path: Path) -> Iterator[Path]:
+    """The source files there, without what tools made."""
     if path.is_file():
         yield path
     for folder_name, folders, files in os.walk(path):

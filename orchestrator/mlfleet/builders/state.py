@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mlfleet.builders.notes import UNKNOWN, Note
+
 # foreign: an image of that name which does not say what it was built from.
 # not_built: this host cannot build it. named: an image that the user named, whatever it was built from.
-Build = Literal["current", "stale", "missing", "foreign", "not_built", "named"]
+# failed: it was tried just now, and the reason holds the last lines.
+Build = Literal["current", "stale", "missing", "foreign", "not_built", "named", "failed"]
 
 
 @dataclass(frozen=True)
@@ -19,3 +22,7 @@ class BuildState:
     image_id: str | None = None
     stand_in: str | None = None
     size_bytes: int | None = None
+    # Of the image or installation that it stands on, shared with others: part of an image's own size, beside a venv's.
+    layer_bytes: int | None = None
+    # What the last build of it took.
+    built: Note = UNKNOWN

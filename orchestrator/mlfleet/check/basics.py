@@ -113,8 +113,8 @@ class Basics:
         wrong = [finding.detail for finding in self._environment(found)]
         if found.language != self.service.language:
             wrong.append(f"says it is {found.language}, {self.service.language} awaited")
-        if self.environment.device not in found.devices:
-            wrong.append(f"has devices {list(found.devices)}, {self.environment.device} awaited among them")
+        if self.environment.visible_device not in found.devices:
+            wrong.append(f"has devices {list(found.devices)}, {self.environment.visible_device} awaited among them")
         if found.boot_id != BOOT_ID.read_text().strip():
             wrong.append("has another boot id than this host: its clock is not ours")
         if not names or len(set(names)) < len(names):
@@ -195,7 +195,7 @@ class _Calls:
             path or case.payload.path,
             case.payload.sha256,
             seed=SEED,
-            device=self.environment.device,
+            device=self.environment.visible_device,
             transport="streamed",
             timeout_s=PREPARE_S,
         )

@@ -16,7 +16,17 @@ from mlfleet.check.overheard import Overheard
 from mlfleet.check.trials import try_task
 from mlfleet.check.workloads import workloads
 from mlfleet.commands.benches import open_bench
-from mlfleet.commands.common import ROOT, choose_runtime, json_option, named_services, print_json, runtime_option, say
+from mlfleet.commands.common import (
+    ROOT,
+    check_device,
+    choose_runtime,
+    device_option,
+    json_option,
+    named_services,
+    print_json,
+    runtime_option,
+    say,
+)
 from mlfleet.errors import HostError, printable, unknown
 from mlfleet.interrupt import Stop
 from mlfleet.locks import check_lock
@@ -39,21 +49,23 @@ class Subject:
     def heading(self) -> str:
         """What is checked, and where."""
         pinned = f" ({self.image_id[:19]})" if self.image_id else ""
-        return f"{self.service.image}{pinned} on runtime {self.environment.runtime}, {self.environment.threads} thread"
+        where = self.environment
+        return f"{self.service.image}{pinned} on runtime {where.runtime}, {where.device}, {where.threads} thread"
 
 
 @click.command()
 @click.argument("service")
 @click.option("--task", "globs", multiple=True, metavar="GLOB", help="Only these of its tasks; repeatable.")
 @click.option("--logs", is_flag=True, help="Print what the service wrote, also where nothing went wrong.")
+@device_option
 @runtime_option
 @json_option
-def check(service: str, globs: tuple[str, ...], logs: bool, runtime: str, as_json: bool) -> int:
+def check(service: str, globs: tuple[str, ...], logs: bool, device: str, runtime: str, as_json: bool) -> int:
     """Check SERVICE alone: the contract, then each of its tasks once, with quality against the reference.
 
     No other service has to be built. Times are of one short trial: they show that it works, not how fast it is.
     """
-    subject = _subject(service, runtime)
+    subject = _subject(service, runtime, device)
     if not as_json:
         print(subject.heading)
     lines = []
@@ -77,10 +89,11 @@ def check(service: str, globs: tuple[str, ...], logs: bool, runtime: str, as_jso
     return 1 if failed else 0
 
 
-def _subject(key: str, asked: str) -> Subject:
+def _subject(key: str, asked: str, device: str) -> Subject:
     """Raises HostError if the service is not built from its present source."""
     (service,) = named_services([key])
     runtime = choose_runtime(asked)
+    check_device(device, runtime, host.gpus())
     if runtime == "attach":
         raise HostError(f"a check starts its service itself; try on the host: mlfleet check {key}")
     state = builds.builder(runtime, ROOT).state(service)
@@ -88,7 +101,7 @@ def _subject(key: str, asked: str) -> Subject:
         raise HostError(f"{state.reason}; try: mlfleet build {key} --runtime {runtime}")
     cpus = host.cpu_sets("1")
     return Subject(
-        service, state.image_id, Environment("cpu", cpus, len(cpus), service.memory_bytes, runtime, "mapped")
+        service, state.image_id, Environment(device, cpus, len(cpus), service.memory_bytes, runtime, "mapped")
     )
 
 

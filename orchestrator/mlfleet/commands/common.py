@@ -1,6 +1,7 @@
 """What the commands share: where the repository is, which runtime there is, how to speak."""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from mlfleet.errors import HostError, unknown
 from mlfleet.launch.attached import required_folder, sockets_folder
 from mlfleet.launch.engine import EngineAbsent, connect
 from mlfleet.model import Runtime, Service
+from mlfleet.verdict import Verdict
 
 # The checkout that this package is installed from, in place.
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,6 +26,36 @@ runtime_option = click.option(
     show_default=True,
     help="auto: docker where an engine answers, otherwise local processes; attach under compose.",
 )
+_DEVICE = re.compile(r"cpu|cuda(:\d{1,2})?")
+
+
+def _device(_context: object, _parameter: object, text: str) -> str:
+    if not _DEVICE.fullmatch(text):
+        raise click.BadParameter(f"{text!r} is no device; awaited cpu, cuda, or cuda: and a number, such as cuda:1")
+    return text
+
+
+device_option = click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    callback=_device,
+    metavar="DEVICE",
+    help="cpu, cuda, or one GPU by the driver's number: cuda:1. A service that has it not takes no part.",
+)
+
+
+def check_device(device: str, runtime: Runtime, there: tuple[int, ...] | None) -> None:
+    """Raises HostError for a GPU that this host has not; `there`: what it has, None where nothing tells."""
+    if device == "cpu" or runtime == "attach" or there is None:
+        return
+    if int(device.partition(":")[2] or 0) not in there:
+        has = ", ".join(f"cuda:{number}" for number in there)
+        found = f"this host has {has}" if there else "this host shows no NVIDIA GPU (no /dev/nvidia0)"
+        try_ = f"--device {has.partition(',')[0]}" if there else "--device cpu, or the driver's installation"
+        raise HostError(f"{Verdict.DEVICE_UNAVAILABLE.value}: {device} was asked for, {found}; try: {try_}")
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
 
 

@@ -4,33 +4,37 @@ import click
 
 from mlfleet import datasets, host
 from mlfleet.commands.benches import open_bench
-from mlfleet.commands.common import json_option, named_services, print_json, say
-from mlfleet.datasets import DataUnavailable
-from mlfleet.errors import unknown
+from mlfleet.commands.common import ROOT, json_option, named_services, print_json, say
+from mlfleet.datasets.models import model_entry, model_names
+from mlfleet.errors import HostError, unknown
 from mlfleet.golden_maker import golden_cases, make_golden
 from mlfleet.interrupt import Stop
 from mlfleet.model import Environment
+from mlfleet.model_maker import TRAINER, train_model, trainer_command
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[DATASET]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--list", "only_list", is_flag=True, help="Show the state of each, and fetch nothing.")
 @click.option("--goldens", metavar="SERVICE", help="Make golden outputs anew through this service.")
 @json_option
 def data(names: tuple[str, ...], only_list: bool, goldens: str | None, as_json: bool) -> int:
-    """Fetch the data sets that are missing, and list all with source, licence, digest and state.
+    """Fetch or train the data sets and models that are missing, and list all with source, licence, digest and state.
 
-    Nothing falls back: a data set that cannot be had here is `missing`, never another one under its name.
+    Nothing falls back: what cannot be had here is `missing`, never something else under its name.
     """
+    known = (*datasets.names(), *model_names())
     for name in names:
-        if name not in datasets.names():
-            raise unknown("dataset", name, datasets.names())
+        if name not in known:
+            raise unknown("dataset or model", name, known)
     if goldens is not None:
         _make_goldens(goldens)
         return 0
     if not only_list:
-        _fetch([state.name for state in datasets.states() if state.state == "fetchable"], names)
-    states = [state for state in datasets.states() if not names or state.name in names]
+        for state in datasets.states(names):
+            if state.state != "present":
+                _bring(state.name)
+    states = datasets.states(names)
     if as_json:
         print_json([vars(state) for state in states])
     else:
@@ -50,10 +54,14 @@ def _make_goldens(key: str) -> None:
             print(f"{name}: made by {maker}")
 
 
-def _fetch(fetchable: list[str], names: tuple[str, ...]) -> None:
-    for name in fetchable:
-        if not names or name in names:
-            try:
-                datasets.fetch(name, say)
-            except DataUnavailable as error:
-                say(f"mlfleet: {error}")
+def _bring(name: str) -> None:
+    try:
+        if name in datasets.names():
+            datasets.fetch(name, say)
+        elif model_entry(name).recipe:
+            (trainer,) = named_services([TRAINER])
+            train_model(name, trainer_command(trainer, ROOT), say)
+        else:
+            datasets.fetch_model(name, say)
+    except HostError as error:
+        say(f"mlfleet: {error}")

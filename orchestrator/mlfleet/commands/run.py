@@ -14,11 +14,22 @@ from rich.console import Console
 from mlfleet import assemble, host
 from mlfleet import build as builds
 from mlfleet import report as reports
+from mlfleet.able import able
 from mlfleet.bench import Bench
 from mlfleet.catalogue import load_suite
 from mlfleet.codec import encode
 from mlfleet.commands.benches import engine_version, found_around, open_bench
-from mlfleet.commands.common import ROOT, choose_runtime, json_option, print_json, runtime_option, say, services
+from mlfleet.commands.common import (
+    ROOT,
+    check_device,
+    choose_runtime,
+    device_option,
+    json_option,
+    print_json,
+    runtime_option,
+    say,
+    services,
+)
 from mlfleet.commands.named import check_named, image_option, substituted
 from mlfleet.commands.report import read_table
 from mlfleet.errors import HostError, InterruptedRun, StorageError, UsageError
@@ -52,6 +63,7 @@ class Options:
     blocks: int | None
     seed: int
     images: tuple[Asked, ...]
+    device: str
 
 
 def _planning(function: F) -> F:
@@ -68,6 +80,7 @@ def _planning(function: F) -> F:
         ),
         click.option("--frameworks", multiple=True, metavar="GLOB", help="Only these frameworks; repeatable."),
         image_option,
+        device_option,
         runtime_option,
     ):
         function = option(function)
@@ -92,6 +105,7 @@ def plan(suite: str, as_json: bool, **options: object) -> None:
             cells = ", ".join(planned.cells) or planned.unavailable or "no service here can do it"
             print(f"  {planned.workload.name:<42} payload {planned.payload_bytes:>8} bytes  {cells}")
         _say_absent(run)
+        _say_size(run)
 
 
 @click.command()
@@ -117,6 +131,7 @@ def run(suite: str | None, max_time: float | None, out: Path | None, resume: Pat
             stack.enter_context(_claimed(folder, name))
             planned, bench = stack.enter_context(_planned(asked, name, stop))
             _say_absent(planned)
+            _say_size(planned)
             ledger = stack.enter_context(Ledger.create(folder, encode(planned)))
             return _measure(planned, folder, ledger, bench, max_time)
 
@@ -170,26 +185,36 @@ def _planned(asked: Options, name: str, stop: Stop) -> Iterator[tuple[RunFile, B
     suite = load_suite(asked.suite)
     known = services()
     runtime = choose_runtime(asked.runtime)
-    chosen, pins = substituted(assemble.choose_services(known, asked.frameworks), asked.images, runtime)
+    check_device(asked.device, runtime, host.gpus())
+    workloads = assemble.choose_workloads(suite, asked.workloads)
+    wanted = assemble.choose_services(known, asked.frameworks)
+    if runtime != "attach" and not asked.frameworks:
+        # An image that the user names may be of other sources than these.
+        named = {image.key for image in asked.images}
+        fit = able(wanted, {workload.task for workload in workloads}, ROOT)
+        wanted = tuple(service for service in wanted if service in fit or service.key in named)
+    chosen, pins = substituted(wanted, asked.images, runtime)
     if asked.baseline is not None:
         assemble.choose_services(chosen, [asked.baseline])
     request = assemble.Request(
         run=name,
         suite=suite,
         services=chosen,
-        workloads=assemble.choose_workloads(suite, asked.workloads),
+        workloads=workloads,
         baseline=asked.baseline,
         blocks=asked.blocks or suite.blocks,
         seed=asked.seed,
         named=frozenset(s.key for s in chosen if s.key in asked.frameworks),
         pins=pins,
+        device=asked.device,
     )
     around = found_around(chosen, runtime, stop)
-    if around is None:
-        _check_memory(len(chosen) * suite.memory_bytes)
     with open_bench(name, runtime, stop) as bench:
         builder, engine = builds.builder(runtime, ROOT), engine_version(runtime)
-        yield assemble.make_run(request, builder, runtime, engine, bench, ROOT, around), bench
+        planned = assemble.make_run(request, builder, runtime, engine, bench, ROOT, around)
+        if around is None:
+            _check_memory(max(len(workload.cells) for workload in planned.workloads) * suite.memory_bytes)
+        yield planned, bench
 
 
 def _measure(run: RunFile, folder: Path, ledger: Ledger, bench: Bench, max_time: float | None) -> int:
@@ -225,14 +250,23 @@ def _say_absent(run: RunFile) -> None:
             say(f"{planned.workload.name} is not measured: {planned.unavailable}")
     asked = [planned for planned in run.workloads if planned.workload != CONTROL]
     if not any(planned.cells for planned in asked):
-        raise HostError("no service here can do any of the workloads; try: mlfleet build, mlfleet data")
+        device = run.environment.device
+        there = "" if device == "cpu" else f" on {device}; try: mlfleet doctor, --device cpu, or else"
+        raise HostError(f"no service here can do any of the workloads{there or '; try:'} mlfleet build, mlfleet data")
+
+
+def _say_size(run: RunFile) -> None:
+    if run.forecast_s is not None:
+        say(f"{len(run.plan)} blocks, about {max(1, round(run.forecast_s / 60))} min on this host")
+    if run.left_out:
+        say(f"left out, to stay within the suite's limit: {', '.join(run.left_out)}; try: --workloads with their names")
 
 
 def _check_memory(awaited: int) -> None:
     available = host.memory_available()
     if awaited > available - SPARE_BYTES:
         raise HostError(
-            f"the limits of one block's containers sum to {awaited >> 20} MiB, {available >> 20} MiB are "
+            f"the limits of the largest block's containers sum to {awaited >> 20} MiB, {available >> 20} MiB are "
             f"available and {SPARE_BYTES >> 20} MiB must stay free; lower `memory` in the suite"
         )
 

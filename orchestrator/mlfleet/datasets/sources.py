@@ -1,37 +1,42 @@
-"""Raw files, out of the installed scikit-learn or a wheel in the cache; every byte is held against its digest."""
+"""Raw files, out of the installed scikit-learn, a wheel or a Debian package; every byte is held against its digest."""
 
 import hashlib
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from mlfleet.datasets.manifest import DataUnavailable, Entry, RawFile, Wheel, read_manifest
+from mlfleet.datasets.debian import deb_path
+from mlfleet.datasets.manifest import DataUnavailable, RawFile, Wheel, read_manifest
 from mlfleet.payload import cache_folder
 
 INSTALLED = "scikit-learn"
+# Kept in this package: what was taken once from a source that changes.
+OWN = "mlfleet"
 # A raw file is a few MiB; the declared size of a zip member is not trusted beyond this.
 _RAW_BYTES = 256 << 20
 _FETCH_SECONDS = 300
 
 
-def raw_files(name: str, entry: Entry) -> list[bytes]:
-    """The bytes of the dataset's files, in the manifest's order. Raises DataUnavailable."""
-    if entry.source == INSTALLED:
-        return [_checked(name, file, _installed(name, file)) for file in entry.files]
-    if not entry.files:
+def raw_files(name: str, source: str, files: Sequence[RawFile]) -> list[bytes]:
+    """The bytes of a source's files, in that order; `name`: "dataset iris", for errors. Raises DataUnavailable."""
+    if source in {INSTALLED, OWN}:
+        return [_checked(name, file, _installed(name, file)) for file in files]
+    if not files:
         return []
-    path = wheel_path(read_manifest().wheel[entry.source])
+    if deb := read_manifest().deb.get(source):
+        return [_checked(name, file, _read(name, deb_path(deb, file))) for file in files]
+    path = wheel_path(read_manifest().wheel[source])
     if not path.is_file():
-        raise DataUnavailable(f"dataset {name}: {path} awaited, nothing found; run `mlfleet data` to fetch it")
+        raise _not_fetched(name, path)
     try:
         with zipfile.ZipFile(path) as archive:
-            return [_checked(name, file, _member(archive, file)) for file in entry.files]
+            return [_checked(name, file, _member(archive, file)) for file in files]
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise DataUnavailable(f"dataset {name}: {path} cannot be read ({error}); run `mlfleet data`") from error
+        raise DataUnavailable(f"{name}: {path} cannot be read ({error}); run `mlfleet data`") from error
 
 
 def wheel_path(wheel: Wheel) -> Path:
@@ -80,10 +85,20 @@ def _installed(name: str, file: RawFile) -> bytes:
     path = Path(spec.origin).parent / inner if spec and spec.origin else None
     if path is None or not path.is_file():
         raise DataUnavailable(
-            f"dataset {name}: {file.path} awaited inside the installed {INSTALLED}, "
+            f"{name}: {file.path} awaited inside the installed package, "
             f"{'no such file' if path else 'no such package'} found; `mlfleet data` lists what is there"
         )
     return path.read_bytes()
+
+
+def _read(name: str, path: Path) -> bytes:
+    if not path.is_file():
+        raise _not_fetched(name, path)
+    return path.read_bytes()
+
+
+def _not_fetched(name: str, path: Path) -> DataUnavailable:
+    return DataUnavailable(f"{name}: {path} awaited, nothing found; run `mlfleet data` to fetch it")
 
 
 def _member(archive: zipfile.ZipFile, file: RawFile) -> bytes:
@@ -95,7 +110,7 @@ def _checked(name: str, file: RawFile, data: bytes) -> bytes:
     found = _sha256(data)
     if found != file.sha256:
         raise DataUnavailable(
-            f"dataset {name}: {file.path} has sha256 {found}, {file.sha256} awaited; `mlfleet data` shows every source"
+            f"{name}: {file.path} has sha256 {found}, {file.sha256} awaited; `mlfleet data` shows every source"
         )
     return data
 

@@ -103,7 +103,8 @@ class ProcessLauncher:
         chosen = variables(
             spec, socket=str(folder / NAME), payloads=payloads, home=str(folder), cache=str(folder / "cache")
         )
-        environment = {"PATH": os.defpath, **chosen}
+        # Nothing else hides GPUs from a process: it is shown the one that was asked for, or none.
+        environment = {"PATH": os.defpath, "CUDA_VISIBLE_DEVICES": spec.environment.gpu or "", **chosen}
         with log.open("wb") as output, _on_cpus(spec.environment.cpus):
             try:
                 popen = subprocess.Popen(  # noqa: S603 - our own build's command

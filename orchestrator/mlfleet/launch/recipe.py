@@ -23,8 +23,6 @@ PIDS = 512
 SOCKETS = "/run/mlfleet"
 PAYLOADS = "/payload"
 CACHE = "/jit"
-# Environment carries no UUID: the first device, as the driver counts them.
-GPU = ("0",)
 
 # A part of docker's JSON; its shape is docker's.
 Json = Any
@@ -139,8 +137,8 @@ def _limits_of(spec: LaunchSpec, nodes: str) -> Iterable[Row]:
     yield Row("nano_cpus", "HostConfig.NanoCpus", 0)
     yield Row("cpu_quota", "HostConfig.CpuQuota", 0)
     yield Row("cpu_shares", "HostConfig.CpuShares", 0)
-    gpus = [{"Driver": "", "DeviceIDs": list(GPU), "Capabilities": [["gpu"]], "Count": 0, "Options": {}}]
-    yield Row("device_requests", "HostConfig.DeviceRequests", gpus if environment.device == "cuda" else [])
+    gpu = {"Driver": "", "DeviceIDs": [environment.gpu], "Capabilities": [["gpu"]], "Count": 0, "Options": {}}
+    yield Row("device_requests", "HostConfig.DeviceRequests", [gpu] if environment.gpu is not None else [])
 
 
 def _life() -> Iterable[Row]:

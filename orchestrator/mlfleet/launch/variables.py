@@ -44,9 +44,9 @@ def variables(spec: LaunchSpec, *, socket: str, payloads: str, home: str, cache:
         "HOME": home,
         "MLFLEET_SOCKET": socket,
         "MLFLEET_PAYLOADS": payloads,
-        "MLFLEET_DEVICE": environment.device,
+        "MLFLEET_DEVICE": environment.visible_device,
     }
-    if environment.device == "cuda":
+    if environment.gpu is not None:
         chosen |= NVIDIA
     if spec.fault is not None:
         chosen["MLFLEET_FAULT"] = spec.fault

@@ -7,6 +7,8 @@ from statistics import median
 
 from mlfleet.codec import canonical
 from mlfleet.model import Metric, Param, Record
+from mlfleet.report.compared import compared
+from mlfleet.report.notes import sides
 from mlfleet.report.rows import ANONYMOUS, CHARGED, level_after_prepare, peak_charged
 from mlfleet.report.sentences import edges
 from mlfleet.runfile import PlannedWorkload, RunFile
@@ -90,7 +92,7 @@ def report_json(table: Table) -> dict[str, Json]:
     return {
         "run": table.run.run,
         "cells": [_cell(cell) for cell in table.cells],
-        "comparisons": [_comparison(one) for one in table.comparisons],
+        "comparisons": [_comparison(one) | {"compares": _compares(table, one)} for one in table.comparisons],
     }
 
 
@@ -159,6 +161,12 @@ def _spreads(maps: list[Mapping[str, float | None]] | list[Mapping[str, float]])
         values = [known for one in maps if (known := one.get(name)) is not None]
         found[name] = {"median": median(values), "low": min(values), "high": max(values)} if values else None
     return found
+
+
+def _compares(table: Table, one: Comparison) -> Json:
+    planned = next(planned for planned in table.run.workloads if planned.workload.name == one.workload)
+    both = sides(table, planned, one.contestant, one.baseline)
+    return compared(*both) if both else None
 
 
 def _comparison(one: Comparison) -> dict[str, Json]:

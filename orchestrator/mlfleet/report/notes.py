@@ -2,10 +2,12 @@
 
 import math
 
-from mlfleet.model import Identity
+from mlfleet.model import Environment, Identity
 from mlfleet.parity import reached
-from mlfleet.report.units import count, number, percent, plural
-from mlfleet.runfile import PlannedWorkload, RunFile
+from mlfleet.report import compared
+from mlfleet.report.compared import Side
+from mlfleet.report.units import count, number, percent, plural, size
+from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
 from mlfleet.table import Comparison, Table
 
 # Nobody waits for more; what is restless must be found instead.
@@ -19,25 +21,20 @@ def identity(table: Table, framework: str) -> Identity | None:
     return asked or next((record.identity for record in records if record.identity), None)
 
 
+def sides(table: Table, planned: PlannedWorkload, contestant: str, baseline: str) -> tuple[Side, Side] | None:
+    """What both sides of a ratio said of themselves and of the task; None where one of them did not."""
+    found = []
+    for key in (contestant, baseline):
+        known = identity(table, key)
+        if known and (fact := known.task(planned.workload.task)):
+            found.append(Side(key, known, fact))
+    return (found[0], found[1]) if len(found) > 1 else None
+
+
 def compares(table: Table, planned: PlannedWorkload, contestant: str, baseline: str) -> str:
-    """What differs between the two sides of a ratio: language, binding, kernels or version, in one short phrase."""
-    sides = [(name, identity(table, name)) for name in (contestant, baseline)]
-    facts = [(name, known.task(planned.workload.task)) for name, known in sides if known]
-    known = [(name, fact) for name, fact in facts if fact]
-    if len(known) < len(sides):
-        return "what this compares is not known: a service did not say what does its work"
-    own = [name for name, fact in known if fact.origin == "in_repo"]
-    written = f"; {' and '.join(own)}: algorithm written in this repository" if own else ""
-    first, second = (fact.kernels for _, fact in known)
-    languages = {table.run.contestant(name).service.language for name, _ in known}
-    if first != second:
-        also = " and languages" if len(languages) > 1 else ""
-        return f"compares kernels{also}: {first} against {second}{written}"
-    names = {known.framework for _, known in sides if known}
-    versions = {known.version for _, known in sides if known}
-    alike = "versions" if len(versions) > 1 else "images of one version"
-    what = alike if len(names) == 1 else "bindings" if len(languages) > 1 else "frameworks"
-    return f"compares {what}: both run {first}{written}"
+    """What a ratio compares, in one phrase."""
+    both = sides(table, planned, contestant, baseline)
+    return compared.compares(*both) if both else "what this compares is not known: a service did not say what runs"
 
 
 def reached_counts(table: Table, planned: PlannedWorkload) -> tuple[str, ...]:
@@ -56,6 +53,33 @@ def receipt_value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return number(value) if isinstance(value, int | float) else "none" if value is None else str(value)
+
+
+def build_size(environment: Environment, contestant: Contestant) -> str:
+    """What it takes on disk and how much others share: "4.70 GiB, 4.62 GiB of it shared (mlfleet/torch:2.11.0)"."""
+    if contestant.size_bytes is None:
+        return "size not known"
+    own = size(contestant.size_bytes)
+    if contestant.layer_bytes is None:
+        return own
+    # An image's size holds its layers; a venv's does not hold the installation that it points to.
+    share = f"{size(contestant.layer_bytes)}{' of it' if environment.runtime == 'docker' else ' more'}"
+    return f"{own}, {share} shared ({contestant.service.layer})"
+
+
+def build_time(contestant: Contestant) -> str:
+    """How long its last build took, and what that began from."""
+    if contestant.build_s is None:
+        return f"time unknown: {contestant.build_note}"
+    return f"{number(round(contestant.build_s, 1))} s ({contestant.build_note})"
+
+
+def builds(table: Table) -> tuple[str, ...]:
+    """Size and last build of every service that takes part, one line each."""
+    there = [one for one in table.run.contestants if one.identity is not None]
+    return tuple(
+        f"{one.service.key}: {build_size(table.run.environment, one)}; last build {build_time(one)}" for one in there
+    )
 
 
 def absent(table: Table) -> tuple[str, ...]:
@@ -92,6 +116,9 @@ def cautions(run: RunFile) -> tuple[str, ...]:
     synthetic = [one.workload.name for one in run.workloads if one.dataset_label == "synthetic" and not one.control]
     if synthetic:
         said.append(f"Synthetic data in {', '.join(synthetic)}.")
+    random = [one.workload.name for one in run.workloads if one.weights and one.weights.kind == "random"]
+    if random:
+        said.append(f"Random weights at a true shape in {', '.join(random)}: quality n/a, agreement alone decides.")
     return tuple(said)
 
 

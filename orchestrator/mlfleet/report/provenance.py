@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from mlfleet.report.notes import identity, receipt_value
+from mlfleet.report.notes import build_size, build_time, identity, receipt_value
 from mlfleet.report.units import number, plural, size
 from mlfleet.runfile import Contestant, PlannedWorkload
 from mlfleet.table import Table
@@ -62,7 +62,9 @@ def _service(table: Table, contestant: Contestant) -> Iterator[tuple[str, str]]:
     attached = table.run.environment.runtime == "attach" and contestant.identity
     yield "image", f"{service.image}, {contestant.image_id or ('id not visible' if attached else 'not built')}"
     if contestant.size_bytes is not None:
-        yield "size", size(contestant.size_bytes)
+        yield "size", build_size(table.run.environment, contestant)
+    if contestant.identity is not None:
+        yield "last build", build_time(contestant)
     if contestant.stand_in:
         yield "base image", f"a stand-in made on the host ({contestant.stand_in}), no registry answered"
     if contestant.reason:
@@ -92,5 +94,7 @@ def _workload(planned: PlannedWorkload) -> Iterator[tuple[str, str]]:
     yield "task", f"{work.task} ({params or 'no parameters'}), parity {planned.parity}"
     version = f"{work.dataset} {planned.dataset_version}, {planned.dataset_label}, licence {planned.dataset_licence}"
     yield "dataset", f"{version}, sha256 {planned.dataset_sha256}"
+    if weights := planned.weights:
+        yield "weights", f"{weights.name}, {weights.kind}, licence {weights.licence}, sha256 {weights.sha256}"
     yield "payload", f"{size(planned.payload_bytes)}, sha256 {planned.payload_sha256}"
     yield "tensors", f"sha256 {planned.tensors_sha256}"

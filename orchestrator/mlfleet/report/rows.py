@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
+from statistics import fmean, median
 
+from mlfleet import tasks
 from mlfleet.model import Metric, Record
 from mlfleet.report.sentences import amount
 from mlfleet.report.units import count, duration, duration_span, number, size, size_span
 from mlfleet.runfile import PlannedWorkload
-from mlfleet.table import CellRow, Comparison, Table, value
+from mlfleet.table import QUALITY_UNDECIDED, CellRow, Comparison, Table, value
 from mlfleet.verdict import Group, Verdict
 
 # Names among the meters, which what reads records may not import: all that the memory limit counts, and its part that
@@ -48,7 +49,11 @@ def rows(table: Table, planned: PlannedWorkload) -> tuple[Row, ...]:
     ranks, reasons = _ranks(table, planned, cells)
     shared = {rank for rank in ranks.values() if list(ranks.values()).count(rank) > 1}
     order = sorted(cells, key=lambda name: ranks.get(name, len(cells) + 1))
-    return tuple(_row(cells[name], ranks.get(name), ranks.get(name) in shared, reasons.get(name, "")) for name in order)
+    over_blocks = tasks.get(planned.workload.task).spread is not None
+    return tuple(
+        _row(cells[name], ranks.get(name), ranks.get(name) in shared, reasons.get(name, ""), over_blocks=over_blocks)
+        for name in order
+    )
 
 
 def peak_charged(record: Record) -> tuple[float | None, str]:
@@ -114,6 +119,8 @@ def _unranked(cell: CellRow, baseline: str | None, time: Comparison | None) -> s
         return ""
     if time is None:
         return "not compared"
+    if QUALITY_UNDECIDED in time.reasons:
+        return QUALITY_UNDECIDED
     # An order is a ratio by another name: a pair without the one has not the other.
     return f"REFUSED against {baseline}" if time.outcome == "refused" else ""
 
@@ -129,7 +136,7 @@ def _faster(a: CellRow, b: CellRow, baseline: str | None, times: Mapping[str, Co
     return first is not None and second is not None and first.high < second.low
 
 
-def _row(cell: CellRow, rank: int | None, shared: bool, unranked: str) -> Row:
+def _row(cell: CellRow, rank: int | None, shared: bool, unranked: str, *, over_blocks: bool) -> Row:
     return Row(
         cell=cell,
         rank=rank,
@@ -137,7 +144,7 @@ def _row(cell: CellRow, rank: int | None, shared: bool, unranked: str) -> Row:
         unranked=unranked,
         verdict=verdict_text(cell.verdict),
         time=_estimate(cell, "time"),
-        quality=_quality(cell),
+        quality=_quality(cell, over_blocks=over_blocks),
         anonymous=_with_work(_estimate(cell, "memory"), cell, ANONYMOUS),
         charged=_with_work(_charged(cell), cell, CHARGED),
         cpu=_estimate(cell, "cpu"),
@@ -177,7 +184,7 @@ def _with_work(figure: Figure, cell: CellRow, level: str) -> Figure:
     return replace(figure, note=f"{figure.note}; {size(median(work))} above prepare")
 
 
-def _quality(cell: CellRow) -> Figure:
+def _quality(cell: CellRow, *, over_blocks: bool) -> Figure:
     judged = [record.quality for record in cell.records if record.quality]
     if not judged:
         return Figure("none", "not scored", None)
@@ -185,6 +192,10 @@ def _quality(cell: CellRow) -> Figure:
     values = [found for quality in judged if (found := quality.metrics.get(decides)) is not None]
     if not values:
         return Figure("undefined", decides, None)
+    if over_blocks:
+        return Figure(
+            number(fmean(values)), f"{decides}, mean of {count(len(values))}: {spread(values)}", fmean(values)
+        )
     return Figure(spread(values), decides, median(values))
 
 

@@ -8,7 +8,7 @@ from mlfleet.model import Metric
 from mlfleet.report.units import Span, duration, percent, plural, ratio_span, size, size_span
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.stats import MIN_BLOCKS, Estimate
-from mlfleet.table import Comparison, Table
+from mlfleet.table import QUALITY_UNDECIDED, Comparison, Table
 from mlfleet.verdict import NOT_FRESH, Group
 
 _VERB: dict[Metric, str] = {"time": "takes", "cpu": "takes", "memory": "uses"}
@@ -144,6 +144,8 @@ def _without_interval(comparison: Comparison) -> str:
         return f"inconclusive: {plural(comparison.blocks, 'block')}, {MIN_BLOCKS} needed{medians}"
     if NOT_FRESH in comparison.reasons:
         return f"inconclusive: {NOT_FRESH}: a trial met a process that had served another before{medians}"
+    if comparison.undecided:
+        return f"inconclusive: {QUALITY_UNDECIDED}: {comparison.undecided}{medians}"
     return f"inconclusive: {', '.join(comparison.reasons)}{medians}"
 
 

@@ -6,7 +6,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from mlfleet.errors import printable
-from mlfleet.report.notes import absent, cautions, compares, how_to_narrow, reached_counts
+from mlfleet.report.notes import absent, builds, cautions, compares, how_to_narrow, reached_counts
 from mlfleet.report.rows import Row, rows
 from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentence, title
 from mlfleet.report.units import plural
@@ -32,6 +32,7 @@ def render_terminal(table: Table, console: Console) -> None:
     for planned in compared:
         _cells(console, table, planned)
     _controls(console, table)
+    _list(console, "Builds", builds(table))
     _list(console, "How to narrow", how_to_narrow(table))
 
 
@@ -71,7 +72,7 @@ def _refused(console: Console, table: Table, planned: PlannedWorkload, refused: 
 
 def _cells(console: Console, table: Table, planned: PlannedWorkload) -> None:
     _heading(console, f"Cells of {planned.workload.name}")
-    data = f"{planned.workload.task} on {planned.workload.dataset} ({planned.dataset_label}), parity {planned.parity}"
+    data = f"{planned.workload.task} on {planned.data_text}, parity {planned.parity}"
     _say(console, data)
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for head in ("framework", "time\ninterval", "quality", "memory\ncharged", "CPU", "cold", "verdict"):

@@ -1,12 +1,40 @@
 """Tasks: inputs, outputs, parity and quality, a file per family."""
 
 from mlfleet.errors import unknown
-from mlfleet.tasks import control, kmeans, knn, ridge, svc
+from mlfleet.tasks import (
+    bert,
+    control,
+    dqn_update,
+    env_step,
+    gd_regression,
+    gpt2,
+    kmeans,
+    knn,
+    networks,
+    ridge,
+    rl_train,
+    sums,
+    svc,
+)
 from mlfleet.tasks.base import Case, Task
 
 __all__ = ["Case", "Task", "get", "names"]
 
-_FAMILIES = (control.TASKS, kmeans.TASKS, ridge.TASKS, knn.TASKS, svc.TASKS)
+_FAMILIES = (
+    control.TASKS,
+    kmeans.TASKS,
+    ridge.TASKS,
+    knn.TASKS,
+    svc.TASKS,
+    sums.TASKS,
+    gd_regression.TASKS,
+    networks.TASKS,
+    bert.TASKS,
+    gpt2.TASKS,
+    env_step.TASKS,
+    dqn_update.TASKS,
+    rl_train.TASKS,
+)
 _TASKS = {task.name: task for family in _FAMILIES for task in family}
 
 

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlfleet.datasets import Dataset, goldens
+from mlfleet.datasets.manifest import Target
 from mlfleet.errors import UsageError, printable
-from mlfleet.model import Finding, Param, Quality
+from mlfleet.model import Finding, Param, Quality, WeightsFact
 from mlfleet.payload import dtype_name
-from mlfleet.tasks.criteria import Answer, Criterion, Metrics, class_text
+from mlfleet.tasks.criteria import Answer, Criterion, Metrics, Spread, class_text
 from mlfleet.tasks.params import ParamSpec, check
 from mlfleet.tasks.remembered import remembered
 from mlfleet.verdict import Verdict
 
 Arrays = Mapping[str, NDArray[Any]]
-Target = Literal["classes", "real", "none"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class Case:
     golden: str | None = None
     # How the right answer is computed in float64 where that takes long: asked once, and remembered on disk.
     answer: Callable[[], Arrays] | None = None
+    # Of the deciding metric, where it is known for these data; else a tenth of the way from the reference to chance.
+    floor: float | None = None
+
+    # The model whose weights are sent, where it is not the dataset's own.
+    weights: WeightsFact | None = None
 
     @property
     def parity(self) -> str:
@@ -94,13 +99,17 @@ class Task:
     criteria: tuple[Criterion, ...]
     reached: Mapping[str, Reached] = field(default_factory=dict)
     title_time: str = "time"
+    # True where right answers are goldens, made once by a service.
+    golden: bool = False
     # Sentences about work that the outputs show was not done, such as parameters that did not move.
     undone: Callable[[Case, Arrays], Sequence[str]] = lambda _case, _outputs: ()
+    # Where services draw for themselves: no trial is right or wrong, and pairs are judged over blocks (`parity.py`).
+    spread: Spread | None = None
 
     @property
     def parity(self) -> str:
         """The parity classes as the catalogue writes them: "F(0.0001), A(0.99)"."""
-        return class_text(self.criteria)
+        return self.spread.text if self.spread else class_text(self.criteria)
 
     def check_params(self, params: Mapping[str, object]) -> dict[str, Param]:
         """The parameters in their own types. Raises UsageError that names the nearest one."""
@@ -152,9 +161,13 @@ class Task:
 
     def score(self, case: Case, outputs: Arrays) -> Quality:
         """Quality of outputs that `check_outputs` passed. Raises HostError as `reference` does."""
+        if self.spread:
+            return Quality(self.metrics(case, outputs), self.decides, agreement={})
         reference = self.reference(case)
         found, right = (Answer(arrays, self.metrics(case, arrays)) for arrays in (outputs, reference))
-        floor = self._floor(right.metrics, self.metrics(case, case.guess))
+        floor = case.floor
+        if floor is None:
+            floor = self._floor(right.metrics, self.metrics(case, case.guess))
         judgements = [criterion.judge(found, right) for criterion in case.criteria]
         sentences = [judgement.failure for judgement in judgements if judgement.failure]
         if floor is not None:

@@ -58,6 +58,28 @@ class Equal:
 
 
 @dataclass(frozen=True)
+class EqualUntil:
+    """E of sequences [b,n], each up to the step that the reference's `decided` i64[b] names.
+
+    Rounding decides the rest, which is held against nobody.
+    """
+
+    output: str
+    decided: str
+    text: str = "E"
+
+    def judge(self, found: Answer, reference: Answer) -> Judgement:
+        """Distance: share of equal elements among those that are held against each other."""
+        mine, theirs = found.outputs[self.output], reference.outputs[self.output]
+        held = np.arange(theirs.shape[1]) < reference.outputs[self.decided][:, np.newaxis]
+        count = int(held.sum())
+        share = float((mine == theirs)[held].mean()) if count else 0.0
+        failed = share < 1
+        words = f"{self.output} agree on {_share(share)} of {count} steps that rounding does not decide, 1 awaited"
+        return Judgement(self.output, share, words if failed else None)
+
+
+@dataclass(frozen=True)
 class Share:
     """A(x): the share of equal rows is at least x; one row may always differ."""
 
@@ -101,10 +123,14 @@ class Partition:
 
 @dataclass(frozen=True)
 class Close:
-    """C(r): norm of the difference at most r of the reference's; largest at most 10 r of the reference's largest."""
+    """C(r): norm of the difference at most r of the reference's; largest at most 10 r of the reference's largest.
+
+    `first`: how many rows are compared, where later ones are driven apart by rounding alone; None compares all.
+    """
 
     output: str
     ratio: float
+    first: int | None = None
 
     @property
     def text(self) -> str:
@@ -113,9 +139,11 @@ class Close:
 
     def judge(self, found: Answer, reference: Answer) -> Judgement:
         """Distance: the larger of both quotients, the second divided by 10; 1 means as large as the reference."""
-        theirs = reference.outputs[self.output]
+        mine, theirs = found.outputs[self.output], reference.outputs[self.output]
+        if self.first is not None:
+            mine, theirs = mine[: self.first], theirs[: self.first]
         with np.errstate(over="ignore", invalid="ignore"):
-            apart = np.abs(found.outputs[self.output] - theirs)
+            apart = np.abs(mine - theirs)
             norm = _quotient(float(np.linalg.norm(apart)), float(np.linalg.norm(theirs)))
             largest = _quotient(float(apart.max()), float(np.abs(theirs).max()))
         distance = max(norm, largest / 10)
@@ -166,6 +194,24 @@ class Within:
             failed = round((1 - share) * rows) > 1
         words = f"{self.metric} is {_number(mine)}, {_number(theirs)} ± {self.tolerance:g} awaited"
         return Judgement(self.metric, distance, words if failed else None)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """S(k, δ): answers vary with the seed of a block, so a metric is judged over all blocks of a pair, not in a trial.
+
+    From `blocks` on both sides must be equal within `margin`; their means must reach `floor` at once. Higher is better.
+    """
+
+    metric: str
+    blocks: int
+    margin: float
+    floor: float
+
+    @property
+    def text(self) -> str:
+        """S(k, δ)."""
+        return f"S({self.blocks}, {self.margin:g})"
 
 
 def class_text(criteria: tuple[Criterion, ...]) -> str:

@@ -1,6 +1,8 @@
-"""k nearest neighbours, Euclidean, uniform vote. Ties: the lowest row is nearer, the smallest label wins."""
+"""k nearest neighbours, Euclidean, uniform. Ties: the lowest row is nearer, the smallest label wins."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,14 +12,40 @@ from mlfleet.errors import UsageError
 from mlfleet.model import Param
 from mlfleet.tasks.base import Arrays, Case, Output, Task
 from mlfleet.tasks.batch import BATCH, batch_rows
-from mlfleet.tasks.criteria import Criterion, Equal, Metrics, Share
-from mlfleet.tasks.metrics import classification
+from mlfleet.tasks.criteria import Close, Criterion, Equal, Metrics, Share, Within
+from mlfleet.tasks.metrics import classification, regression
 from mlfleet.tasks.params import ParamSpec
 
 # Distances closer than this may swap by rounding.
 _TIE = 1e-9
+_CLASSIFY, _REGRESS = "knn_classify.predict", "knn_regress.predict"
 _EXACT: tuple[Criterion, ...] = (Equal("pred"), Equal("neighbours"))
 _TIED: tuple[Criterion, ...] = (Share("pred", 0.995), Share("neighbours", 0.995))
+_EXACT_MEANS: tuple[Criterion, ...] = (Close("pred", 1e-12), Equal("neighbours"))
+# One other neighbour moves a mean by more than rounding does.
+_TIED_MEANS: tuple[Criterion, ...] = (Within("r2", 1e-3), Share("neighbours", 0.995))
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The nearest of x_train to the first batch of x_test, and what both tasks say of it."""
+
+    inputs: Arrays
+    params: Mapping[str, Param]
+    batch: int
+    neighbours: Integers
+    tied: bool
+
+    @property
+    def output(self) -> Output:
+        """Of the neighbours, whatever is made of them."""
+        return Output("I64", self.neighbours.shape, below=len(self.inputs["x_train"]))
+
+    @property
+    def planned(self) -> dict[str, int]:
+        """The receipt of a search of every row."""
+        rows = len(self.inputs["x_train"])
+        return {"rows": rows, "rows_predicted": self.batch, "distances": rows * self.batch}
 
 
 def brute_force(x: Floats, queries: Floats, k: int) -> tuple[Integers, bool]:
@@ -37,50 +65,85 @@ def vote(labels: Integers, classes: int) -> Integers:
     return np.asarray(counts.argmax(axis=1), np.int64)
 
 
-def _predict(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
-    del seed
-    name = "knn_classify.predict"
+def _search(name: str, dataset: Dataset, params: Mapping[str, Param]) -> _Search:
     x, x_test = dataset.standardised()
-    y, classes = dataset.y_train, int(dataset.y.max()) + 1
     batch, k = batch_rows(name, params["batch"], len(x_test)), int(params["k"])
     if k > len(x):
         raise UsageError(f"{name}: k is {k}, dataset {dataset.name!r} has {len(x)} training rows")
-    neighbours, tied = brute_force(x, x_test[:batch], k)
+    inputs = {"x_train": x, "y_train": dataset.y_train, "x_test": x_test}
+    return _Search(inputs, {**params, "batch": batch}, batch, *brute_force(x, x_test[:batch], k))
+
+
+def _classify(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
+    del seed
+    found, y, classes = _search(_CLASSIFY, dataset, params), dataset.y_train, int(dataset.y.max()) + 1
     most_frequent = int(np.bincount(y).argmax())
     return Case(
-        task=name,
+        task=_CLASSIFY,
         dataset=dataset.name,
         label=dataset.label,
-        inputs={"x_train": x, "y_train": y, "x_test": x_test},
-        params={**params, "batch": batch},
-        outputs={
-            "pred": Output("I64", (batch,), below=classes),
-            "neighbours": Output("I64", (batch, k), below=len(x)),
-        },
-        planned={"rows": len(x), "rows_predicted": batch, "distances": len(x) * batch},
-        criteria=_TIED if tied else _EXACT,
-        truth={"y_test": dataset.y_test[:batch], "classes": np.asarray(classes)},
-        guess={"pred": np.full(batch, most_frequent), "neighbours": np.zeros((batch, k), np.int64)},
-        reference={"pred": vote(y[neighbours], classes), "neighbours": neighbours},
+        inputs=found.inputs,
+        params=found.params,
+        outputs={"pred": Output("I64", (found.batch,), below=classes), "neighbours": found.output},
+        planned=found.planned,
+        criteria=_TIED if found.tied else _EXACT,
+        truth={"y_test": dataset.y_test[: found.batch], "classes": np.asarray(classes)},
+        guess={"pred": np.full(found.batch, most_frequent), "neighbours": np.zeros_like(found.neighbours)},
+        reference={"pred": vote(y[found.neighbours], classes), "neighbours": found.neighbours},
     )
 
 
-def _metrics(case: Case, outputs: Arrays) -> Metrics:
+def _regress(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
+    del seed
+    found, y = _search(_REGRESS, dataset, params), dataset.y_train
+    return Case(
+        task=_REGRESS,
+        dataset=dataset.name,
+        label=dataset.label,
+        inputs=found.inputs,
+        params=found.params,
+        outputs={"pred": Output("F64", (found.batch,)), "neighbours": found.output},
+        planned=found.planned,
+        criteria=_TIED_MEANS if found.tied else _EXACT_MEANS,
+        truth={"y_test": dataset.y_test[: found.batch]},
+        guess={"pred": np.full(found.batch, y.mean()), "neighbours": np.zeros_like(found.neighbours)},
+        reference={"pred": y[found.neighbours].mean(axis=1), "neighbours": found.neighbours},
+    )
+
+
+def _classify_metrics(case: Case, outputs: Arrays) -> Metrics:
     return classification(case.truth["y_test"], outputs["pred"], int(case.truth["classes"]))
 
 
+def _regress_metrics(case: Case, outputs: Arrays) -> Metrics:
+    return regression(case.truth["y_test"], outputs["pred"])
+
+
+_COMMON: dict[str, Any] = {
+    "stage": "infer",
+    "unit_key": "rows_predicted",
+    "unit": "row",
+    "params": {"k": ParamSpec(int, low=1), "index": ParamSpec(str, words=("brute",)), "batch": BATCH},
+    "direction": 1,
+}
+
 TASKS = (
     Task(
-        name="knn_classify.predict",
-        stage="infer",
-        unit_key="rows_predicted",
-        unit="row",
+        name=_CLASSIFY,
         targets=("classes",),
-        params={"k": ParamSpec(int, low=1), "index": ParamSpec(str, words=("brute",)), "batch": BATCH},
-        make=_predict,
-        metrics=_metrics,
+        make=_classify,
+        metrics=_classify_metrics,
         decides="accuracy",
-        direction=1,
         criteria=_EXACT,
+        **_COMMON,
+    ),
+    Task(
+        name=_REGRESS,
+        targets=("real",),
+        make=_regress,
+        metrics=_regress_metrics,
+        decides="r2",
+        criteria=_EXACT_MEANS,
+        **_COMMON,
     ),
 )

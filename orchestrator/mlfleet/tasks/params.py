@@ -13,21 +13,25 @@ _INT64 = range(-(2**63), 2**63)
 
 @dataclass(frozen=True)
 class ParamSpec:
-    """One parameter. `low` is allowed itself, `above` is not."""
+    """One parameter. `low` and `most` are allowed themselves, `above` is not."""
 
     kind: type[int] | type[float] | type[str] | type[bool]
     low: float | None = None
     above: float | None = None
+    most: int | None = None
     # For texts: all that are allowed. For numbers: words that the task turns into the number ("all", "scale").
     words: tuple[str, ...] = ()
     # False where it only shapes the payload, such as k of a k-means whose start is delivered.
     wire: bool = True
+    # True where the task itself sets it, out of the model that it loads; a suite cannot.
+    derived: bool = False
 
     @property
     def awaited(self) -> str:
         """The rule as a reader sees it."""
         limits = [f"of at least {self.low:g}"] if self.low is not None else []
         limits += [f"above {self.above:g}"] if self.above is not None else []
+        limits += [f"and at most {self.most}"] if self.most is not None else []
         words = [f"one of {', '.join(map(repr, self.words))}"] if self.words else []
         number = [] if self.kind is str else [" ".join([_WORDS[self.kind], *limits])]
         return " or ".join(number + words)
@@ -45,12 +49,14 @@ class ParamSpec:
         if isinstance(found, int) and found not in _INT64:
             return None
         too_low = (self.low is not None and found < self.low) or (self.above is not None and found <= self.above)
-        return None if too_low else found
+        too_high = self.most is not None and found > self.most
+        return None if too_low or too_high else found
 
 
 def check(task: str, specs: Mapping[str, ParamSpec], params: Mapping[str, object]) -> dict[str, Param]:
     """All parameters of a task in their own types. Raises UsageError for the first that is wrong, unknown or absent."""
     checked: dict[str, Param] = {}
+    specs = {name: spec for name, spec in specs.items() if not spec.derived}
     for name, found in params.items():
         if name not in specs:
             raise unknown(f"parameter of {task}", name, specs)

@@ -75,6 +75,7 @@ TASKS = (
         decides="f1_macro",
         direction=1,
         criteria=_CRITERIA,
+        golden=True,
         reached={
             "n_iter": Reached(int, "printed", low=1),
             "n_support": Reached(int, "printed", low=2),

@@ -25,7 +25,9 @@ impl Job for Noop {
 }
 
 fn main() -> ExitCode {
+    // It computes nothing, so it does that on whatever a run is on.
     Service::new("null-rust", env!("CARGO_PKG_VERSION"))
+        .device(mlfleet_sdk::device())
         .task("control.noop", Origin::Stock, "none", noop)
         .serve()
 }

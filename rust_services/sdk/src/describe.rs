@@ -32,6 +32,16 @@ pub fn locked_version(package: &str) -> String {
     versions.join(", ")
 }
 
+/// The version of the compiler that made this binary: "1.95.0".
+///
+/// # Panics
+/// If the compiler's own line is not `rustc <version> ...`.
+#[must_use]
+pub fn compiler_version() -> &'static str {
+    let version = env!("MLFLEET_RUSTC").split(' ').nth(1);
+    version.expect("rustc says its version")
+}
+
 /// Starts the pools of the service and notes what it is. Called once, before anything is served.
 pub(crate) fn describe(service: &Service, threads: u32) -> DescribeResponse {
     let rustc = env!("MLFLEET_RUSTC");
@@ -111,6 +121,11 @@ mod tests {
     #[test]
     fn versions_come_from_the_lock() {
         assert!(locked_version("tonic").starts_with("0.14."));
+    }
+
+    #[test]
+    fn the_compiler_has_a_version() {
+        assert_eq!(compiler_version().split('.').count(), 3);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use crate::{Error, Tensor};
 
 /// SHA-256 as 64 lower-case hexadecimal digits.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
     hexadecimal(Sha256::digest(bytes).as_slice())
 }
 

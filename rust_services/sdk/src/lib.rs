@@ -58,8 +58,8 @@ pub mod proto {
     pub(crate) const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/benchmark.descriptors"));
 }
 
-pub use describe::locked_version;
-pub use digest::tensors_sha256;
+pub use describe::{compiler_version, locked_version};
+pub use digest::{sha256, tensors_sha256};
 pub use environment::device;
 pub use error::Error;
 pub use inputs::Inputs;

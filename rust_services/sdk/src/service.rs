@@ -79,7 +79,10 @@ impl Service {
     /// Adds a device that this process can compute on beside the CPU: "cuda", "cuda:1".
     #[must_use]
     pub fn device(mut self, device: impl Into<String>) -> Self {
-        self.devices.push(device.into());
+        let device = device.into();
+        if !self.devices.contains(&device) {
+            self.devices.push(device);
+        }
         self
     }
 

@@ -7,6 +7,7 @@ serves the `service` that it defines.
 import os
 
 from mlfleet_sdk.errors import InvalidArgument, require
+from mlfleet_sdk.rotation import Rotation
 from mlfleet_sdk.service import (
     F32Images,
     F32Matrix,
@@ -34,6 +35,7 @@ __all__ = [
     "InvalidArgument",
     "Job",
     "Pool",
+    "Rotation",
     "Seed",
     "Service",
     "U8Vector",

@@ -1,0 +1,107 @@
+"""Linear regression by gradient descent: so many full steps from zero, intercept too; the gradient is X'e / n."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mlfleet.datasets import Dataset
+from mlfleet.datasets.dataset import Floats
+from mlfleet.errors import UsageError
+from mlfleet.model import Param
+from mlfleet.tasks.base import Arrays, Case, Output, Task
+from mlfleet.tasks.criteria import Close, Metrics, Within
+from mlfleet.tasks.metrics import coefficients, regression
+from mlfleet.tasks.params import ParamSpec
+
+_NAME = "gd_regression.fit"
+_CRITERIA = (
+    Close("coef", 1e-9),
+    Close("intercept", 1e-9),
+    Close("last_loss", 1e-9),
+    Within("r2", 1e-9),
+)
+# Rows read from memory: by each step, or once for X'X, with which all steps are taken.
+_FUSED, _GRAM = "fused", "gram"
+
+
+def descent(x: Floats, y: Floats, lr: float, iterations: int) -> tuple[Floats, Floats]:
+    """Coefficients f64[d] and intercept f64[] after that many steps, without taking one.
+
+    Along an eigenvector of the Gram matrix each step shrinks what is left by 1 - lr x eigenvalue: a geometric series.
+    Raises UsageError where the steps would grow.
+    """
+    rows = np.column_stack([np.ones(len(x)), x])
+    eigenvalues, vectors = np.linalg.eigh(rows.T @ rows / len(x))
+    if lr * eigenvalues[-1] >= 2:  # noqa: PLR2004 - beyond it a step overshoots by more than there was
+        limit = 2 / eigenvalues[-1]
+        raise UsageError(f"parameter 'lr' of {_NAME} is {lr:g}; on these data steps diverge from {limit:.3g} on")
+    shrink, total = 1 - lr * eigenvalues, np.zeros(len(eigenvalues))
+    for _ in range(iterations):
+        total = 1 + shrink * total
+    weights = vectors @ (lr * total * (vectors.T @ (rows.T @ y / len(x))))
+    return weights[1:], np.asarray(weights[0])
+
+
+def _fit(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
+    """X as the dataset has it: to scale its columns would change what a number of steps means."""
+    del seed
+    train = dataset.train[: _rows(dataset, params["rows"])]
+    x, y = np.ascontiguousarray(dataset.x[train], np.float64), dataset.y[train]
+    lr, iterations = float(params["lr"]), int(params["iterations"])
+    coef, intercept = descent(x, y, lr, iterations)
+    before, offset = descent(x, y, lr, iterations - 1)
+    return Case(
+        task=_NAME,
+        dataset=dataset.name,
+        label=dataset.label,
+        inputs={"x_train": x, "y_train": y},
+        params=params,
+        outputs={"coef": Output("F64", coef.shape), "intercept": Output("F64", ()), "last_loss": Output("F64", ())},
+        planned={"steps": iterations, "rows_read": len(x) * (iterations if params["schedule"] == _FUSED else 1)},
+        criteria=_CRITERIA,
+        truth={"x_test": dataset.x[dataset.test], "y_test": dataset.y_test},
+        guess={"coef": np.zeros_like(coef), "intercept": np.asarray(y.mean()), "last_loss": np.asarray(y.var() / 2)},
+        reference={"coef": coef, "intercept": intercept, "last_loss": _loss(x, y, before, offset)},
+    )
+
+
+def _rows(dataset: Dataset, asked: Param) -> int:
+    rows = len(dataset.train) if asked == "all" else int(asked)
+    if rows > len(dataset.train):
+        raise UsageError(
+            f"parameter 'rows' of {_NAME} is {rows}, dataset {dataset.name!r} has {len(dataset.train)} training rows"
+        )
+    return rows
+
+
+def _loss(x: Floats, y: Floats, coef: Floats, intercept: Floats) -> Floats:
+    """Half the mean square that a step with these parameters finds."""
+    return np.asarray(((x @ coef + intercept - y) ** 2).mean() / 2)
+
+
+def _metrics(case: Case, outputs: Arrays) -> Metrics:
+    with np.errstate(all="ignore"):
+        pred = case.truth["x_test"] @ outputs["coef"] + outputs["intercept"]
+    return regression(case.truth["y_test"], pred) | coefficients(outputs["coef"])
+
+
+TASKS = (
+    Task(
+        name=_NAME,
+        stage="train",
+        unit_key="steps",
+        unit="step",
+        targets=("real",),
+        params={
+            "lr": ParamSpec(float, above=0),
+            "iterations": ParamSpec(int, low=1),
+            "schedule": ParamSpec(str, words=(_FUSED, _GRAM)),
+            "rows": ParamSpec(int, low=1, words=("all",), wire=False),
+        },
+        make=_fit,
+        metrics=_metrics,
+        decides="r2",
+        direction=1,
+        criteria=_CRITERIA,
+    ),
+)

@@ -1,0 +1,109 @@
+"""Sums of whole numbers: what a loop costs in a language, and two things that are often taken for it."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mlfleet.datasets import Dataset
+from mlfleet.errors import UsageError
+from mlfleet.model import Param
+from mlfleet.tasks.base import Arrays, Case, Output, Task
+from mlfleet.tasks.criteria import Equal, Metrics
+from mlfleet.tasks.params import ParamSpec
+
+_CRITERIA = (Equal("sum"),)
+# n (n + 1), before it is halved, fits 64 bits.
+_MOST_TERMS = 3_000_000_000
+# What a buffer may hold at most, so that no sum of 31-bit numbers leaves 64 bits.
+_MOST_NUMBERS = 1 << 31
+
+
+def _loop(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
+    """Buffers i64[buffers,m]; an iteration sums the next one, and outputs answer buffer 0.
+
+    The numbers exist in memory, and in rotation they come from there as long as the payload, 8 m x buffers bytes, is at
+    least four times the host's last-level cache: then at most a quarter is still in it when its turn comes again.
+    """
+    del seed
+    if dataset.x.dtype != np.int64:
+        raise UsageError(f"sum.loop cannot use dataset {dataset.name!r}: it holds {dataset.x.dtype}, int64 awaited")
+    m, buffers = int(params["m"]), int(params["buffers"])
+    numbers = np.resize(dataset.x.ravel(), m)
+    # Each has a sum of its own, so that the answer tells which one was read.
+    delivered = numbers + np.arange(buffers)[:, np.newaxis]
+    # In the integers of Python, which do not overflow.
+    right = sum(delivered[0].tolist())
+    return _case("sum.loop", dataset, params, {"buffers": delivered}, {"additions": m}, right)
+
+
+def _count(name: str, planned: str, dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
+    """The sum of 1 .. n; nothing is delivered but n, when the work starts."""
+    del seed
+    n = int(params["n"])
+    done = {"additions": n, "multiplications": 1}[planned]
+    return _case(name, dataset, params, {}, {planned: done}, n * (n + 1) // 2)
+
+
+def _case(
+    name: str, dataset: Dataset, params: Mapping[str, Param], inputs: Arrays, planned: Mapping[str, int], right: int
+) -> Case:
+    return Case(
+        task=name,
+        dataset=dataset.name,
+        label=dataset.label,
+        inputs=inputs,
+        params=params,
+        outputs={"sum": Output("I64", ())},
+        planned=planned,
+        criteria=_CRITERIA,
+        guess={"sum": np.asarray(0)},
+        reference={"sum": np.asarray(right)},
+    )
+
+
+def _equal(case: Case, outputs: Arrays) -> Metrics:
+    return {"equal": float(outputs["sum"] == case.reference["sum"])}
+
+
+_COMMON: dict[str, Any] = {
+    "stage": "feature",
+    "targets": ("none",),
+    "metrics": _equal,
+    "decides": "equal",
+    "direction": 1,
+    "criteria": _CRITERIA,
+}
+_N = {"n": ParamSpec(int, low=1, most=_MOST_TERMS)}
+
+TASKS = (
+    Task(
+        name="sum.loop",
+        unit_key="additions",
+        unit="addition",
+        params={
+            "m": ParamSpec(int, low=1, most=_MOST_NUMBERS, wire=False),
+            "buffers": ParamSpec(int, low=1, wire=False),
+        },
+        make=_loop,
+        **_COMMON,
+    ),
+    Task(
+        name="sum.range",
+        unit_key="additions",
+        unit="addition",
+        params=_N,
+        make=partial(_count, "sum.range", "additions"),
+        **_COMMON,
+    ),
+    # What a compiler makes of the loop if nothing holds it: another algorithm, so another task, whatever n is.
+    Task(
+        name="sum.formula",
+        unit_key="multiplications",
+        unit="multiplication",
+        params=_N,
+        make=partial(_count, "sum.formula", "multiplications"),
+        **_COMMON,
+    ),
+)

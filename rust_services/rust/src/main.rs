@@ -1,0 +1,7 @@
+//! Plain Rust behind the mlfleet contract: alone in its process.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mlfleet_rust::service().serve()
+}

@@ -1,0 +1,63 @@
+"""Gradient descent for least squares, from zero, with an intercept."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from mlfleet_sdk import F64Matrix, F64Vector
+
+# Of x in one block: small enough to stay in a last-level cache between the two products, and large enough to make the
+# calls cheap.
+_BLOCK_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Where the steps ended, what the last one found (half the mean square), and what all of them did."""
+
+    coef: F64Vector
+    intercept: float
+    last_loss: float
+    steps: int
+    rows_read: int
+
+
+def fused(x: F64Matrix, y: F64Vector, lr: float, iterations: int) -> Descent:
+    """Each step reads x once from memory: both products of a block while it is in the cache."""
+    rows, columns = x.shape
+    coef, intercept, loss, steps, rows_read = np.zeros(columns), 0.0, 0.0, 0, 0
+    blocks = list(_blocks(x, y))
+    for _ in range(iterations):
+        gradient, offset, squares = np.zeros(columns), 0.0, 0.0
+        for block, targets in blocks:
+            residual = block @ coef
+            residual += intercept
+            residual -= targets
+            gradient += residual @ block
+            offset += residual.sum()
+            squares += residual @ residual
+            rows_read += len(block)
+        coef -= lr / rows * gradient
+        intercept -= lr / rows * offset
+        loss = squares / (2 * rows)
+        steps += 1
+    return Descent(coef, float(intercept), float(loss), steps, rows_read)
+
+
+def gram(x: F64Matrix, y: F64Vector, lr: float, iterations: int) -> Descent:
+    """Reads x once, for the Gram matrix of [1 x], with which every step is taken."""
+    rows = np.column_stack([np.ones(len(x)), x])
+    products, right, square = rows.T @ rows / len(x), rows.T @ y / len(x), y @ y / len(x)
+    weights, loss, steps = np.zeros(rows.shape[1]), 0.0, 0
+    for _ in range(iterations):
+        image = products @ weights
+        loss = (weights @ image + square) / 2 - weights @ right
+        weights -= lr * (image - right)
+        steps += 1
+    return Descent(weights[1:], float(weights[0]), float(loss), steps, len(rows))
+
+
+def _blocks(x: F64Matrix, y: F64Vector) -> Iterator[tuple[F64Matrix, F64Vector]]:
+    size = max(1, _BLOCK_BYTES // (x.itemsize * x.shape[1]))
+    for start in range(0, len(x), size):
+        yield x[start : start + size], y[start : start + size]

@@ -1,0 +1,90 @@
+"""NumPy behind the contract: one function per task, its signature the schema."""
+
+import numpy as np
+from descent import Descent, fused, gram
+from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, Job, Rotation, Service, require
+
+service = Service("numpy", np.__version__)
+# n (n + 1) fits 64 bits.
+MOST_TERMS = 3_000_000_000
+SCHEDULES = {"fused": fused, "gram": gram}
+
+
+@service.task("sum.loop", origin="stock", kernels="numpy")
+def sum_loop(buffers: I64Matrix) -> Job[None]:
+    """The sum of the next buffer."""
+    require(buffers.size > 0, f"buffers is {buffers.shape}, awaited at least one buffer and number")
+    turns = Rotation(buffers, lambda buffer: (buffer.sum(), buffer.size))
+    return Job(turns.step, lambda _: {"sum": turns.first[0], "receipt.additions": turns.first[1]})
+
+
+@service.task("sum.formula", origin="in_repo", kernels="numpy")
+def sum_formula(*, n: int) -> Job[np.int64]:
+    """1 + ... + n by one multiplication."""
+    require(1 <= n <= MOST_TERMS, f"n is {n}, awaited 1 to {MOST_TERMS}")
+    terms = np.int64(n)
+    return Job(lambda: terms * (terms + 1) // 2, lambda found: {"sum": found, "receipt.multiplications": 1})
+
+
+@service.task("gd_regression.fit", origin="in_repo", kernels="openblas")
+def gd_regression_fit(
+    x_train: F64Matrix, y_train: F64Vector, *, lr: float, iterations: int, schedule: str
+) -> Job[Descent]:
+    """Full steps from zero, by blocks of rows (`fused`) or by the Gram matrix (`gram`)."""
+    require(schedule in SCHEDULES, f"schedule is {schedule!r}, awaited one of {', '.join(SCHEDULES)}")
+    require(lr > 0, f"lr is {lr}, awaited a number above 0")
+    require(iterations >= 1, f"iterations is {iterations}, awaited at least 1")
+    require(x_train.size > 0, f"x_train is {x_train.shape}, awaited at least one row and column")
+    require(len(y_train) == len(x_train), f"y_train has {len(y_train)} rows, x_train {len(x_train)}")
+    descend = SCHEDULES[schedule]
+    return Job(
+        step=lambda: descend(x_train, y_train, lr, iterations),
+        outputs=lambda found: {
+            "coef": found.coef,
+            "intercept": found.intercept,
+            "last_loss": found.last_loss,
+            "receipt.steps": found.steps,
+            "receipt.rows_read": found.rows_read,
+        },
+    )
+
+
+@service.task("knn_regress.predict", origin="in_repo", kernels="openblas")
+def knn_regress_predict(
+    x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, k: int, index: str, batch: int
+) -> Job[None]:
+    """The mean target of the k nearest rows, found among all."""
+    rows, queries = len(x_train), len(x_test)
+    require(index == "brute", f"index is {index!r}, awaited 'brute'")
+    require(1 <= k <= rows, f"k is {k}, awaited 1 to {rows} (rows of x_train)")
+    require(len(y_train) == rows, f"y_train has {len(y_train)} rows, x_train {rows}")
+    require(1 <= batch <= queries, f"batch is {batch}, awaited 1 to {queries} (rows of x_test)")
+    require(x_test.shape[1] == x_train.shape[1], f"x_test has {x_test.shape[1]} columns, x_train {x_train.shape[1]}")
+    half_squares = (x_train**2).sum(axis=1) / 2
+
+    def predict(queries: F64Matrix) -> tuple[F64Vector, I64Matrix]:
+        # Half the squared distance, less the query's own share, which is the same for every row.
+        apart = half_squares - queries @ x_train.T
+        neighbours = nearest(apart, k)
+        return y_train[neighbours].mean(axis=1), neighbours
+
+    starts = range(0, queries - batch + 1, batch)
+    turns = Rotation([x_test[start : start + batch] for start in starts], predict)
+    return Job(
+        step=turns.step,
+        outputs=lambda _: {
+            "pred": turns.first[0],
+            "neighbours": turns.first[1],
+            "receipt.rows": rows,
+            "receipt.rows_predicted": len(turns.first[0]),
+            "receipt.distances": rows * len(turns.first[0]),
+        },
+    )
+
+
+def nearest(apart: F64Matrix, k: int) -> I64Matrix:
+    """Of each row of distances the k least, least first, the lowest place of equal ones first: i64[m,k]."""
+    places = np.argpartition(apart, k - 1, axis=1)[:, :k]
+    places.sort(axis=1)
+    order = np.take_along_axis(apart, places, axis=1).argsort(axis=1, kind="stable")
+    return np.take_along_axis(places, order, axis=1)

@@ -1,0 +1,76 @@
+"""PyTorch behind the contract: one function per task, its signature the schema."""
+
+import torch
+from batches import Batches
+from mlfleet_sdk import F32Images, I64Matrix, I64Vector, Job, Service, Weights, device, libtorch, require
+from networks import Lenet, Mlp, count, tensors
+from torch import Tensor
+from training import Training
+
+libtorch.limit_threads()
+DEVICE = torch.device(device())
+KERNELS = f"libtorch {libtorch.version()}"
+service = Service(
+    "pytorch", libtorch.version(), facts=libtorch.facts(), pools=libtorch.pools, devices=libtorch.devices()
+)
+
+
+@service.task("mlp.train", origin="in_repo", kernels=KERNELS)
+def mlp_train(
+    images: F32Images,
+    labels: I64Vector,
+    order: I64Matrix,
+    test_images: F32Images,
+    w: Weights,
+    *,
+    batch: int,
+    lr: float,
+    momentum: float,
+) -> Job[Tensor]:
+    """All epochs of a perceptron."""
+    return Training(
+        Mlp, images, labels, order, test_images, w, batch=batch, lr=lr, momentum=momentum, device=DEVICE
+    ).job()
+
+
+@service.task("lenet.train", origin="in_repo", kernels=KERNELS)
+def lenet_train(
+    images: F32Images,
+    labels: I64Vector,
+    order: I64Matrix,
+    test_images: F32Images,
+    w: Weights,
+    *,
+    batch: int,
+    lr: float,
+    momentum: float,
+) -> Job[Tensor]:
+    """All epochs of LeNet."""
+    return Training(
+        Lenet, images, labels, order, test_images, w, batch=batch, lr=lr, momentum=momentum, device=DEVICE
+    ).job()
+
+
+@service.task("lenet.infer", origin="in_repo", kernels=KERNELS)
+def lenet_infer(images: F32Images, w: Weights, *, batch: int) -> Job[None]:
+    """Logits of one batch."""
+    require(images.shape[1:] == (1, 28, 28), f"tensor images has shape {list(images.shape)}, awaited [rows, 1, 28, 28]")
+    network = Lenet().to(DEVICE, memory_format=torch.channels_last).eval()
+    network.load_state_dict(tensors(network, w, DEVICE))
+
+    def infer(rows: Tensor) -> Tensor:
+        with torch.inference_mode():
+            logits = network(rows)
+        if DEVICE.type == "cuda":
+            torch.cuda.synchronize(DEVICE)
+        return logits
+
+    batches = Batches(torch.from_numpy(images).to(DEVICE), batch, infer)
+    return Job(
+        step=batches.step,
+        outputs=lambda _: {
+            "logits": batches.first.cpu().numpy(),
+            "receipt.rows_predicted": len(batches.first),
+            "receipt.n_params": count(network),
+        },
+    )
