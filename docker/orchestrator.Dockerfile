@@ -30,7 +30,7 @@ RUN --mount=type=cache,id=mlfleet-uv,target=/root/.cache/uv,sharing=locked \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /app
 # By the pip of /tools, since ours has none.
 RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
-    MLFLEET_CACHE=/cache PYTHONPATH="$(echo /tools/lib/python3*/site-packages)" /venv/bin/mlfleet data
+    MLFLEET_CACHE=/cache PYTHONPATH="$(echo /tools/lib/python3*/site-packages)" /venv/bin/mlfleet data --suite smoke
 
 FROM base
 # As the services' images have them, since whoever is first gives a new volume its owner and mode.

@@ -1,8 +1,11 @@
 """`mlfleet data`: what is here, and bringing what is missing."""
 
+from collections.abc import Sequence
+
 import click
 
 from mlfleet import datasets, host
+from mlfleet.catalogue import Suite, load_suite
 from mlfleet.commands.benches import open_bench
 from mlfleet.commands.common import ROOT, json_option, named_services, print_json, say
 from mlfleet.datasets.models import model_entry, model_names
@@ -17,12 +20,15 @@ from mlfleet.model_maker import TRAINER, train_model, trainer_command
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--list", "only_list", is_flag=True, help="Show the state of each, and fetch nothing.")
 @click.option("--goldens", metavar="SERVICE", help="Make golden outputs anew through this service.")
+@click.option("--suite", help="Only those that this suite needs.")
 @json_option
-def data(names: tuple[str, ...], only_list: bool, goldens: str | None, as_json: bool) -> int:
+def data(names: tuple[str, ...], only_list: bool, goldens: str | None, suite: str | None, as_json: bool) -> int:
     """Fetch or train the data sets and models that are missing, and list all with source, licence, digest and state.
 
     Nothing falls back: what cannot be had here is `missing`, never something else under its name.
     """
+    if suite is not None:
+        names = (*names, *_needed(load_suite(suite)))
     known = (*datasets.names(), *model_names())
     for name in names:
         if name not in known:
@@ -38,11 +44,23 @@ def data(names: tuple[str, ...], only_list: bool, goldens: str | None, as_json: 
     if as_json:
         print_json([vars(state) for state in states])
     else:
-        for state in states:
-            print(f"{state.name:<16} {state.state:<10} {state.digest[:12]}  {state.licence:<28} {state.source}")
-            if state.why:
-                print(f"{'':<16} {state.why}")
+        _print(states)
     return 0 if only_list or all(state.state == "present" for state in states) else 3
+
+
+def _print(states: Sequence[datasets.DatasetState]) -> None:
+    for state in states:
+        digest = state.digest[:12] or "none yet"
+        print(f"{state.name:<18} {state.state:<10} {digest:<13} {state.label:<10} {state.licence:<38} {state.source}")
+        if state.why:
+            print(f"{'':<18} {state.why}")
+
+
+def _needed(suite: Suite) -> set[str]:
+    """Data sets of its workloads, the models that they name, and the texts that those are trained on."""
+    models = {str(workload.params["model"]) for workload in suite.workloads if "model" in workload.params}
+    texts = {entry.source for name in models if (entry := model_entry(name)).recipe}
+    return {workload.dataset for workload in suite.workloads} | models | texts
 
 
 def _make_goldens(key: str) -> None:

@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayD};
 
 use crate::batches::Batches;
 use crate::device::{device, failed, finished};
-use crate::weights::{Loaded, Use, array, layers, load, shape, tensor};
+use crate::weights::{Loaded, Use, array, check_width, layers, load, shape, tensor};
 use crate::{require, token_ids};
 
 pub(crate) struct BertInfer {
@@ -50,12 +50,10 @@ pub(crate) fn infer(inputs: &mut Inputs, params: &mut Params) -> Result<BertInfe
 /// The encoder's sizes as its weights have them.
 fn config(weights: &BTreeMap<String, ArrayD<f32>>, heads: usize) -> Result<Config, Error> {
     let [vocab_size, hidden_size] = shape(weights, "embeddings.word_embeddings.weight")?;
-    let [max_position_embeddings, _] = shape(weights, "embeddings.position_embeddings.weight")?;
+    let [max_position_embeddings, columns] = shape(weights, "embeddings.position_embeddings.weight")?;
     let [type_vocab_size, _] = shape(weights, "embeddings.token_type_embeddings.weight")?;
     let [intermediate_size, _] = shape(weights, "encoder.layer.0.intermediate.dense.weight")?;
-    require(hidden_size.is_multiple_of(heads), || {
-        format!("heads is {heads}; awaited a divisor of {hidden_size}, the width of the weights")
-    })?;
+    check_width(hidden_size, columns, "embeddings.position_embeddings.weight", heads)?;
     Ok(Config {
         vocab_size,
         hidden_size,

@@ -10,6 +10,7 @@ use mlfleet_sdk::Error;
 use ndarray::{ArrayD, IxDyn};
 
 use crate::device::failed;
+use crate::require;
 
 /// Whether the model's tensors are variables. Those of a model that only answers are not: candle keeps every
 /// intermediate result of a variable.
@@ -71,6 +72,16 @@ pub(crate) fn shape<const N: usize>(weights: &BTreeMap<String, ArrayD<f32>>, nam
     found
         .try_into()
         .map_err(|_| Error::params(format!("tensor w.{name} has shape {found:?}; awaited {N} dimensions")))
+}
+
+/// Refuses positions of another width than the tokens', and a width that the heads cannot share.
+pub(crate) fn check_width(width: usize, columns: usize, positions: &str, heads: usize) -> Result<(), Error> {
+    require(columns == width, || {
+        format!("tensor w.{positions} has {columns} columns; awaited {width}, as the tokens have")
+    })?;
+    require(width.is_multiple_of(heads), || {
+        format!("heads is {heads}; awaited a divisor of {width}, the width of the weights")
+    })
 }
 
 /// The number of layers: of the different numbers after the prefix.

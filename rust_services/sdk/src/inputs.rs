@@ -61,7 +61,9 @@ impl Inputs {
         let array = self.take::<f32, IxDyn>(name)?;
         if array.ndim() != rank {
             let found = Tensor::from(array);
-            return Err(Error::params(format!("tensor {name} is {found}; awaited F32 of {rank} dimensions")));
+            return Err(Error::params(format!(
+                "tensor {name} is {found}; awaited F32 of {rank} dimensions"
+            )));
         }
         finite(name, array)
     }
@@ -69,11 +71,18 @@ impl Inputs {
     /// Takes every tensor named `<name>.*`, F32 of finite values, by the rest of its name: a model's weights.
     pub fn weights(&mut self, name: &str) -> Result<BTreeMap<String, ArrayD<f32>>, Error> {
         let prefix = format!("{name}.");
-        let names: Vec<_> = self.left.keys().filter(|found| found.starts_with(&prefix)).cloned().collect();
+        let names: Vec<_> = self
+            .left
+            .keys()
+            .filter(|found| found.starts_with(&prefix))
+            .cloned()
+            .collect();
         self.asked.insert(format!("{prefix}*"));
         if names.is_empty() {
             let left = listed(self.left.keys());
-            return Err(Error::params(format!("tensors {prefix}* are missing; not yet used: {left}")));
+            return Err(Error::params(format!(
+                "tensors {prefix}* are missing; not yet used: {left}"
+            )));
         }
         let take = |found: String| {
             let array = finite(&found, self.take::<f32, IxDyn>(&found)?)?;

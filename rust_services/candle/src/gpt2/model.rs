@@ -9,8 +9,7 @@ use candle_nn::{LayerNorm, Module, VarBuilder, layer_norm};
 use mlfleet_sdk::Error;
 use ndarray::ArrayD;
 
-use crate::require;
-use crate::weights::{self, Loaded, Use, load, shape};
+use crate::weights::{self, Loaded, Use, check_width, load, shape};
 
 const EPS: f64 = 1e-5;
 
@@ -28,11 +27,9 @@ pub(super) struct Sizes {
 impl Sizes {
     fn of(weights: &BTreeMap<String, ArrayD<f32>>, heads: usize) -> std::result::Result<Self, Error> {
         let [vocabulary, width] = shape(weights, "wte.weight")?;
-        let [positions, _] = shape(weights, "wpe.weight")?;
+        let [positions, columns] = shape(weights, "wpe.weight")?;
         let [_, inner] = shape(weights, "h.0.mlp.c_fc.weight")?;
-        require(width.is_multiple_of(heads), || {
-            format!("heads is {heads}; awaited a divisor of {width}, the width of the weights")
-        })?;
+        check_width(width, columns, "wpe.weight", heads)?;
         Ok(Self {
             vocabulary,
             positions,
