@@ -53,7 +53,7 @@ class Suite:
     workloads: tuple[Workload, ...]
     # What all of it may take; the plan leaves out workloads that do not fit. None: as long as it takes.
     limit_seconds: int | None = None
-    # By workload: what one iteration takes, on average over frameworks, where it is long enough to matter to a forecast.
+    # By workload: what an iteration takes, on average over frameworks, where it is long enough to matter to a forecast.
     iteration_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
