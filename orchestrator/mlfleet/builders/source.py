@@ -68,7 +68,9 @@ def files_of(path: Path) -> Iterator[Path]:
         folders[:] = [
             name for name in folders if not (name.startswith(".") or name in MADE or name.endswith(".egg-info"))
         ]
-        yield from (Path(folder_name) / name for name in files if not name.startswith("."))
+        found = (Path(folder_name) / name for name in files if not name.startswith("."))
+        # A link is where a build put it, such as that to libtorch, which may point to nothing yet.
+        yield from (file for file in found if not file.is_symlink())
 
 
 def size_of(path: Path) -> int:
