@@ -2,7 +2,7 @@
 
 import numpy as np
 from descent import Descent, fused, gram
-from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, Job, Rotation, Service, require
+from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, Job, Rotation, Service, batches, require
 
 service = Service("numpy", np.__version__)
 # n (n + 1) fits 64 bits.
@@ -54,11 +54,10 @@ def knn_regress_predict(
     x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, k: int, index: str, batch: int
 ) -> Job[None]:
     """The mean target of the k nearest rows, found among all."""
-    rows, queries = len(x_train), len(x_test)
+    rows = len(x_train)
     require(index == "brute", f"index is {index!r}, awaited 'brute'")
     require(1 <= k <= rows, f"k is {k}, awaited 1 to {rows} (rows of x_train)")
     require(len(y_train) == rows, f"y_train has {len(y_train)} rows, x_train {rows}")
-    require(1 <= batch <= queries, f"batch is {batch}, awaited 1 to {queries} (rows of x_test)")
     require(x_test.shape[1] == x_train.shape[1], f"x_test has {x_test.shape[1]} columns, x_train {x_train.shape[1]}")
     half_squares = (x_train**2).sum(axis=1) / 2
 
@@ -68,8 +67,7 @@ def knn_regress_predict(
         neighbours = nearest(apart, k)
         return y_train[neighbours].mean(axis=1), neighbours
 
-    starts = range(0, queries - batch + 1, batch)
-    turns = Rotation([x_test[start : start + batch] for start in starts], predict)
+    turns = Rotation([x_test[part] for part in batches("x_test", len(x_test), batch)], predict)
     return Job(
         step=turns.step,
         outputs=lambda _: {

@@ -1,10 +1,23 @@
 """PyTorch behind the contract: one function per task, its signature the schema."""
 
+from collections.abc import Callable
+
 import torch
-from batches import Batches
-from mlfleet_sdk import F32Images, I64Matrix, I64Vector, Job, Service, Weights, device, libtorch, require
+from mlfleet_sdk import (
+    F32Images,
+    I64Matrix,
+    I64Vector,
+    Job,
+    Rotation,
+    Service,
+    Weights,
+    batches,
+    device,
+    libtorch,
+    require,
+)
 from networks import Lenet, Mlp, count, tensors
-from torch import Tensor
+from torch import Tensor, nn
 from training import Training
 
 libtorch.limit_threads()
@@ -15,40 +28,30 @@ service = Service(
 )
 
 
-@service.task("mlp.train", origin="in_repo", kernels=KERNELS)
-def mlp_train(
-    images: F32Images,
-    labels: I64Vector,
-    order: I64Matrix,
-    test_images: F32Images,
-    w: Weights,
-    *,
-    batch: int,
-    lr: float,
-    momentum: float,
-) -> Job[Tensor]:
-    """All epochs of a perceptron."""
-    return Training(
-        Mlp, images, labels, order, test_images, w, batch=batch, lr=lr, momentum=momentum, device=DEVICE
-    ).job()
+def train(network: Callable[[], nn.Module]) -> Callable[..., Job[Tensor]]:
+    """The task that trains this network."""
+
+    def task(
+        images: F32Images,
+        labels: I64Vector,
+        order: I64Matrix,
+        test_images: F32Images,
+        w: Weights,
+        *,
+        batch: int,
+        lr: float,
+        momentum: float,
+    ) -> Job[Tensor]:
+        training = Training(
+            network, images, labels, order, test_images, w, batch=batch, lr=lr, momentum=momentum, device=DEVICE
+        )
+        return Job(training.step, training.outputs)
+
+    return task
 
 
-@service.task("lenet.train", origin="in_repo", kernels=KERNELS)
-def lenet_train(
-    images: F32Images,
-    labels: I64Vector,
-    order: I64Matrix,
-    test_images: F32Images,
-    w: Weights,
-    *,
-    batch: int,
-    lr: float,
-    momentum: float,
-) -> Job[Tensor]:
-    """All epochs of LeNet."""
-    return Training(
-        Lenet, images, labels, order, test_images, w, batch=batch, lr=lr, momentum=momentum, device=DEVICE
-    ).job()
+service.task("mlp.train", origin="in_repo", kernels=KERNELS)(train(Mlp))
+service.task("lenet.train", origin="in_repo", kernels=KERNELS)(train(Lenet))
 
 
 @service.task("lenet.infer", origin="in_repo", kernels=KERNELS)
@@ -65,12 +68,13 @@ def lenet_infer(images: F32Images, w: Weights, *, batch: int) -> Job[None]:
             torch.cuda.synchronize(DEVICE)
         return logits
 
-    batches = Batches(torch.from_numpy(images).to(DEVICE), batch, infer)
+    rows = torch.from_numpy(images).to(DEVICE)
+    turns = Rotation([rows[part] for part in batches("images", len(images), batch)], infer)
     return Job(
-        step=batches.step,
+        step=turns.step,
         outputs=lambda _: {
-            "logits": batches.first.cpu().numpy(),
-            "receipt.rows_predicted": len(batches.first),
+            "logits": turns.first.cpu().numpy(),
+            "receipt.rows_predicted": len(turns.first),
             "receipt.n_params": count(network),
         },
     )

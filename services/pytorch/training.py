@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mlfleet_sdk import F32Images, I64Matrix, I64Vector, Job, Weights, require
+from mlfleet_sdk import F32Images, I64Matrix, I64Vector, Weights, require
 from networks import count, tensors
 from torch import Tensor, nn
 from torch.nn import functional
@@ -84,10 +84,6 @@ class Training:
             "receipt.n_params": count(self.network),
             "receipt.params_moved": sum(not torch.equal(weights[name], self.start[name]) for name in weights),
         }
-
-    def job(self) -> Job[Tensor]:
-        """As the contract takes it."""
-        return Job(self.step, self.outputs)
 
 
 def _check(images: F32Images, labels: I64Vector, order: I64Matrix, test_images: F32Images, batch: int) -> None:

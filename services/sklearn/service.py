@@ -1,19 +1,19 @@
 """scikit-learn behind the contract: one function per task, its signature the schema."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy
 import sklearn
-from batches import Batches
-from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, I64Vector, Job, Service, require
+from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, I64Vector, Job, Rotation, Service, batches, require
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import SVC
 
+R = TypeVar("R")
 service = Service("scikit-learn", sklearn.__version__, facts={"scipy": scipy.__version__})
 
 
@@ -57,13 +57,13 @@ def ridge_predict(
 ) -> Job[F64Vector]:
     """Predictions of one batch; fitted while preparing."""
     model = _ridge(x_train, y_train, alpha).fit(x_train, y_train)
-    batches = Batches(x_test, x_train.shape[1], batch, model.predict)
+    turns = _rotation(x_train, x_test, batch, model.predict)
     return Job(
-        step=batches.step,
+        step=turns.step,
         outputs=lambda _: {
-            "pred": batches.first,
+            "pred": turns.first,
             "receipt.rows": len(x_train),
-            "receipt.rows_predicted": len(batches.first),
+            "receipt.rows_predicted": len(turns.first),
         },
     )
 
@@ -137,17 +137,26 @@ def _knn(
         neighbours = model.kneighbors(queries, return_distance=False)
         return decide(neighbours), neighbours
 
-    batches = Batches(x_test, x_train.shape[1], batch, predict)
+    turns = _rotation(x_train, x_test, batch, predict)
     return Job(
-        step=batches.step,
+        step=turns.step,
         outputs=lambda _: {
-            "pred": batches.first[0],
-            "neighbours": batches.first[1],
+            "pred": turns.first[0],
+            "neighbours": turns.first[1],
             "receipt.rows": model.n_samples_fit_,
-            "receipt.rows_predicted": len(batches.first[0]),
-            "receipt.distances": model.n_samples_fit_ * len(batches.first[0]),
+            "receipt.rows_predicted": len(turns.first[0]),
+            "receipt.distances": model.n_samples_fit_ * len(turns.first[0]),
         },
     )
+
+
+def _rotation(
+    x_train: F64Matrix, x_test: F64Matrix, batch: int, predict: Callable[[F64Matrix], R]
+) -> Rotation[F64Matrix, R]:
+    """Predictions of one batch of the test rows at each step."""
+    columns = x_train.shape[1]
+    require(x_test.shape[1] == columns, f"x_test has {x_test.shape[1]} columns, x_train {columns}")
+    return Rotation([x_test[part] for part in batches("x_test", len(x_test), batch)], predict)
 
 
 def _ridge(x_train: F64Matrix, y_train: F64Vector, alpha: float) -> Ridge:

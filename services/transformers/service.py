@@ -2,9 +2,8 @@
 
 import torch
 import transformers
-from batches import Batches
 from delivered import bert, check_ids, count, gpt2
-from mlfleet_sdk import I64Matrix, Job, Service, Weights, device, libtorch, require
+from mlfleet_sdk import I64Matrix, Job, Rotation, Service, Weights, batches, device, libtorch, require
 from torch import Tensor
 from torch.nn import functional
 from transformers import DynamicCache, GenerationConfig, GPT2LMHeadModel
@@ -35,17 +34,18 @@ def bert_infer(ids: I64Matrix, mask: I64Matrix, w: Weights, *, heads: int, batch
     types = torch.zeros_like(places)
 
     @torch.inference_mode()
-    def embed(tokens: Tensor, kept: Tensor) -> Tensor:
+    def embed(passages: tuple[Tensor, Tensor]) -> Tensor:
+        tokens, kept = passages
         hidden = model(tokens, attention_mask=kept, position_ids=places, token_type_ids=types).last_hidden_state
         weight = kept.unsqueeze(-1).to(hidden.dtype)
         return _done((hidden * weight).sum(1) / weight.sum(1))
 
-    batches = Batches(tokens, kept, batch, embed)
+    turns = Rotation([(tokens[part], kept[part]) for part in batches("ids", len(ids), batch)], embed)
     return Job(
-        step=batches.step,
+        step=turns.step,
         outputs=lambda _: {
-            "embedding": batches.first.cpu().numpy(),
-            "receipt.tokens": len(batches.first) * tokens.shape[1],
+            "embedding": turns.first.cpu().numpy(),
+            "receipt.tokens": len(turns.first) * tokens.shape[1],
             "receipt.layers": len(model.encoder.layer),
             "receipt.n_params": count(model),
         },

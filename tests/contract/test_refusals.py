@@ -59,12 +59,14 @@ def test_wrong_tensors(launched, offered, refused, subtests):
     [
         ({"device": "abacus"}, ("abacus", "cpu")),
         ({"device": ""}, ("device", "cpu")),
+        # The controls list it: a service computes on what it was started for, and on nothing else that it could use.
+        ({"device": "cuda"}, ("cuda", "cpu")),
         ({"transport": pb.TRANSPORT_UNSPECIFIED}, ("transport", "awaited")),
         ({"transport": 7}, ("transport", "awaited")),
         ({"transport": pb.TRANSPORT_MAPPED, "payload_sha256": "../../etc/passwd"}, ("etc/passwd", "64")),
         ({"transport": pb.TRANSPORT_MAPPED, "payload_sha256": "A" * 64}, ("AAA", "64")),
     ],
-    ids=["device", "no device", "no transport", "unknown transport", "path", "upper case"],
+    ids=["device", "no device", "another device", "no transport", "unknown transport", "path", "upper case"],
 )
 def test_wrong_setup(launched, offered, refused, changes, words):
     case = offered[0]

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Result as CandleResult, Tensor};
 use candle_transformers::models::bert::{BertModel, Config, HiddenAct};
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array2, ArrayD};
 
-use crate::batches::Batches;
 use crate::device::{device, failed, finished};
+use crate::token_ids;
 use crate::weights::{Loaded, Use, array, check_width, layers, load, shape, tensor};
-use crate::{require, token_ids};
 
 pub(crate) struct BertInfer {
     device: Device,
@@ -205,7 +204,10 @@ mod tests {
             "params: heads is 3; awaited a divisor of 4, the width of the weights"
         );
         let (ids, mask) = fits();
-        assert_eq!(refusal(ids, mask, 2, 2), "params: batch is 2; ids has 1 rows");
+        assert_eq!(
+            refusal(ids, mask, 2, 2),
+            "params: batch is 2; awaited 1 to 1 (rows of ids)"
+        );
         let long = Array2::ones((1, 7));
         assert_eq!(
             refusal(long.clone(), long, 2, 1),

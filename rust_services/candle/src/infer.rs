@@ -1,9 +1,8 @@
 //! `lenet.infer`: logits of one batch of images after the other.
 
 use candle_core::{Device, Tensor};
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params};
 
-use crate::batches::Batches;
 use crate::device::{device, failed, finished};
 use crate::images;
 use crate::networks::Network;

@@ -1,6 +1,5 @@
 //! candle's adapter: tasks in, jobs out.
 
-mod batches;
 mod bert;
 mod device;
 mod gpt2;
@@ -11,9 +10,8 @@ mod train;
 mod weights;
 
 use candle_core::utils::{barrier_pool, get_num_threads, with_avx};
-use mlfleet_sdk::{Error, Inputs, Origin, Service, locked_version};
+use mlfleet_sdk::{Error, Inputs, Origin, Service, locked_version, require, start_rayon};
 use ndarray::ArrayD;
-use rayon::ThreadPoolBuilder;
 
 use networks::{LeNet, Mlp, SIDE};
 
@@ -51,24 +49,6 @@ pub fn service() -> Service {
             service.device(gpu)
         }
     })
-}
-
-/// The pool that candle's convolutions and matrix products run on. The main thread is one of its threads: with one
-/// thread all work stays on it.
-fn start_rayon(threads: usize) -> usize {
-    if let Err(error) = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .use_current_thread()
-        .build_global()
-    {
-        eprintln!("rayon keeps its own number of threads: {error}");
-    }
-    rayon::current_num_threads()
-}
-
-/// Refuses a task whose tensors do not fit together.
-fn require(fits: bool, message: impl FnOnce() -> String) -> Result<(), Error> {
-    if fits { Ok(()) } else { Err(Error::params(message())) }
 }
 
 /// Takes images, f32 (n, 1, 28, 28) with n of at least 1.

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use candle_core::{Device, Result as CandleResult, Tensor, Var};
 use candle_nn::loss::cross_entropy;
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 use ndarray::Array2;
 
 use crate::device::{device, failed, finished};
 use crate::networks::{CLASSES, Network};
 use crate::sgd::Sgd;
 use crate::weights::{Loaded, Use, array, load, tensor};
-use crate::{below, images, require};
+use crate::{below, images};
 
 pub(crate) struct Train<N> {
     device: Device,

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{DType, Device, Error as CandleError, Result as CandleResult, Shape, Tensor, Var, WithDType};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
-use mlfleet_sdk::Error;
+use mlfleet_sdk::{Error, require};
 use ndarray::{ArrayD, IxDyn};
 
 use crate::device::failed;
-use crate::require;
 
 /// Whether the model's tensors are variables. Those of a model that only answers are not: candle keeps every
 /// intermediate result of a variable.

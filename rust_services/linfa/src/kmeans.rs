@@ -7,12 +7,10 @@ use linfa::traits::{Fit, Predict};
 use linfa::{DatasetBase, Float, ParamGuard};
 use linfa_clustering::{KMeans, KMeansInit, KMeansParams, KMeansValidParams};
 use linfa_nn::distance::{Distance, L2Dist};
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array1, Array2, ArrayView, Dimension};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
-
-use crate::require;
 
 /// linfa must have a tolerance above 0; at this one it stops when the centres stand still.
 const TOLERANCE: f64 = 1e-9;

@@ -2,11 +2,8 @@
 
 use linfa_nn::distance::{Distance, L2Dist};
 use linfa_nn::{LinearSearch, NearestNeighbour, NearestNeighbourIndex};
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array1, Array2, ArrayView1, s};
-
-use crate::batches::Batches;
-use crate::require;
 
 /// Predictions and neighbours of one batch: (batch,) and (batch, k).
 type Answer = (Array1<i64>, Array2<i64>);
@@ -46,7 +43,7 @@ pub(crate) fn predict(inputs: &mut Inputs, params: &mut Params) -> Result<KnnPre
         .map(|label| classes.partition_point(|class| class < label))
         .collect();
     Ok(KnnPredict {
-        batches: Batches::new(x_test.nrows(), params.count("batch")?)?,
+        batches: Batches::new("x_test", x_test.nrows(), params.count("batch")?)?,
         x_train,
         classes,
         class_of,

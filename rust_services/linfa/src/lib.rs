@@ -1,13 +1,11 @@
 //! linfa's adapter: tasks in, jobs out.
 
-mod batches;
 mod kmeans;
 mod knn;
 mod ridge;
 mod svc;
 
-use mlfleet_sdk::{Error, Origin, Service, locked_version};
-use rayon::ThreadPoolBuilder;
+use mlfleet_sdk::{Origin, Service, locked_version, start_rayon};
 
 /// linfa and the tasks it can do.
 #[must_use]
@@ -24,23 +22,4 @@ pub fn service() -> Service {
         .fact("rayon", "the main thread is one of the pool's")
         .fact("blas", "none: matrixmultiply and linfa-linalg, both Rust")
         .pool("rayon", locked_version("rayon-core"), start_rayon)
-}
-
-/// The pool that linfa's k-means runs on. Set here, so that the launcher's number holds whatever else is in its
-/// environment. The main thread is one of its threads: a pool beside it would put a change of threads into every
-/// iteration of k-means, which on one CPU costs more than the iteration itself on small data.
-fn start_rayon(threads: usize) -> usize {
-    if let Err(error) = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .use_current_thread()
-        .build_global()
-    {
-        eprintln!("rayon keeps its own number of threads: {error}");
-    }
-    rayon::current_num_threads()
-}
-
-/// Refuses a task whose tensors do not fit together.
-fn require(fits: bool, message: impl FnOnce() -> String) -> Result<(), Error> {
-    if fits { Ok(()) } else { Err(Error::params(message())) }
 }

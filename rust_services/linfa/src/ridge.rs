@@ -3,11 +3,8 @@
 //! linfa's own ridge is coordinate descent that never meets its stopping rule and always runs to its limit.
 
 use linfa_linalg::cholesky::SolveCInplace;
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array1, Array2, Axis, ShapeBuilder, s};
-
-use crate::batches::Batches;
-use crate::require;
 
 /// Training data and penalty.
 struct Problem {
@@ -108,7 +105,7 @@ pub(crate) fn predict(inputs: &mut Inputs, params: &mut Params) -> Result<RidgeP
         format!("x_test has {columns} columns; x_train has {d}")
     })?;
     Ok(RidgePredict {
-        batches: Batches::new(x_test.nrows(), params.count("batch")?)?,
+        batches: Batches::new("x_test", x_test.nrows(), params.count("batch")?)?,
         model: problem.fit()?,
         x_test,
         rows: problem.x.nrows(),

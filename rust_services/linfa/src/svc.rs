@@ -3,10 +3,8 @@
 use linfa::traits::Fit;
 use linfa::{DatasetBase, ParamGuard};
 use linfa_svm::{Svm, SvmValidParams};
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array1, Array2, Axis};
-
-use crate::require;
 
 /// linfa's shrinking returns wrong models as converged, and panics: it stays off, here and in every framework.
 const SHRINKING: bool = false;

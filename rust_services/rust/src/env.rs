@@ -1,10 +1,8 @@
 //! `env.step`: `CartPole` by delivered actions, each episode from the next of the delivered states.
 
 use mlfleet_cartpole::{ACTIONS, CartPole, State};
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array1, Array2};
-
-use crate::require;
 
 /// All steps of one iteration.
 pub(crate) struct Steps {

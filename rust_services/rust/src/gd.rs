@@ -1,10 +1,9 @@
 //! `gd_regression.fit`: so many full steps of gradient descent.
 
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array1, Array2, Axis, concatenate};
 
 use crate::descent::{Fit, count, fused};
-use crate::require;
 
 enum Schedule {
     /// Each step reads X.

@@ -1,12 +1,12 @@
 //! `knn_regress.predict`: every distance, and the mean target of the nearest.
 
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use std::ops::Range;
+
+use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array1, Array2, ArrayView1};
 
 use crate::descent::count;
 use crate::parts::in_parts;
-use crate::require;
-use crate::rotation::Rotation;
 
 /// Rows whose distances are computed before any is looked at: few enough for them to stay in the nearest cache.
 const BLOCK: usize = 512;
@@ -20,8 +20,7 @@ pub(crate) struct KnnPredict {
     y_train: Array1<f64>,
     x_test: Array2<f64>,
     k: usize,
-    batch: usize,
-    turns: Rotation<Answer>,
+    batches: Batches<Answer>,
 }
 
 /// `x_train` f64 (n, d), `y_train` f64 (n,), `x_test` f64 (m, d), `k`, `index` "brute", `batch`.
@@ -31,7 +30,7 @@ pub(crate) fn predict(inputs: &mut Inputs, params: &mut Params) -> Result<KnnPre
         inputs.f64_1d("y_train")?,
         inputs.f64_2d("x_test")?,
     );
-    let (k, batch, index) = (params.count("k")?, params.count("batch")?, params.text("index")?);
+    let (k, index) = (params.count("k")?, params.text("index")?);
     let ((n, d), (queries, columns)) = (x_train.dim(), x_test.dim());
     require(n == y_train.len(), || {
         format!("y_train has {} rows; x_train has {n}", y_train.len())
@@ -40,17 +39,13 @@ pub(crate) fn predict(inputs: &mut Inputs, params: &mut Params) -> Result<KnnPre
         format!("x_test has {columns} columns; x_train has {d}")
     })?;
     require(k <= n, || format!("k is {k}; x_train has {n} rows"))?;
-    require(batch <= queries, || {
-        format!("batch is {batch}; x_test has {queries} rows")
-    })?;
     require(index == "brute", || format!("index is {index:?}; awaited \"brute\""))?;
     Ok(KnnPredict {
         columns: x_train.t().iter().copied().collect(),
         y_train,
         x_test,
         k,
-        batch,
-        turns: Rotation::new(queries / batch),
+        batches: Batches::new("x_test", queries, params.count("batch")?)?,
     })
 }
 
@@ -80,12 +75,13 @@ impl KnnPredict {
     }
 
     fn answer(&self) -> Result<Answer, Error> {
-        let start = self.turns.part() * self.batch;
-        let found = in_parts(self.batch, |part| {
+        let Range { start, .. } = self.batches.rows();
+        let batch = self.batches.size();
+        let found = in_parts(batch, |part| {
             part.map(|query| self.nearest(self.x_test.row(start + query)))
                 .collect::<Vec<_>>()
         });
-        let (mut pred, mut neighbours) = (Array1::zeros(self.batch), Array2::zeros((self.batch, self.k)));
+        let (mut pred, mut neighbours) = (Array1::zeros(batch), Array2::zeros((batch, self.k)));
         for ((nearest, mean), mut row) in found.iter().flatten().zip(&mut pred).zip(neighbours.rows_mut()) {
             *mean = nearest.iter().map(|&(_, row)| self.y_train[row]).sum::<f64>() / count(self.k);
             for (to, &(_, from)) in row.iter_mut().zip(nearest) {
@@ -99,12 +95,12 @@ impl KnnPredict {
 impl Job for KnnPredict {
     fn step(&mut self) -> Result<(), Error> {
         let answer = self.answer()?;
-        self.turns.answer(answer);
+        self.batches.answer(answer);
         Ok(())
     }
 
     fn outputs(&mut self) -> Result<Outputs, Error> {
-        let (pred, neighbours) = self.turns.first()?.clone();
+        let (pred, neighbours) = self.batches.first()?.clone();
         let (rows, predicted) = (self.y_train.len(), pred.len());
         Ok(Outputs::new()
             .tensor("pred", pred)
@@ -134,7 +130,7 @@ mod tests {
             .with("x_test", array![[0.0]]);
         let mut job = predict(&mut inputs, &mut params(3, 1)).unwrap();
         job.step().unwrap();
-        assert_eq!(job.turns.first(), Ok(&(array![3.0], array![[4, 1, 2]])));
+        assert_eq!(job.batches.first(), Ok(&(array![3.0], array![[4, 1, 2]])));
     }
 
     #[test]
@@ -147,7 +143,7 @@ mod tests {
             .with("x_train", x);
         let mut job = predict(&mut inputs, &mut params(2, 2)).unwrap();
         job.step().unwrap();
-        let (_, neighbours) = job.turns.first().unwrap();
+        let (_, neighbours) = job.batches.first().unwrap();
         let row = |row| i64::try_from(row).unwrap();
         assert_eq!(
             neighbours,

@@ -5,11 +5,9 @@ mod env;
 mod gd;
 mod knn;
 mod parts;
-mod rotation;
 mod sums;
 
-use mlfleet_sdk::{Error, Origin, Service, compiler_version, locked_version};
-use rayon::ThreadPoolBuilder;
+use mlfleet_sdk::{Origin, Service, compiler_version, locked_version, start_rayon};
 
 /// Plain Rust and the tasks it can do.
 #[must_use]
@@ -31,22 +29,4 @@ pub fn service() -> Service {
         .fact("vectors of gd_regression.fit", descent::vectors())
         .fact("rayon", "the main thread is one of the pool's")
         .pool("rayon", locked_version("rayon-core"), start_rayon)
-}
-
-/// The pool that loops are shared out to. Set here, so that the launcher's number holds whatever else is in its
-/// environment. The main thread is one of its threads: beside a pool it would wait, and each iteration change threads.
-fn start_rayon(threads: usize) -> usize {
-    if let Err(error) = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .use_current_thread()
-        .build_global()
-    {
-        eprintln!("rayon keeps its own number of threads: {error}");
-    }
-    rayon::current_num_threads()
-}
-
-/// Refuses a task whose tensors do not fit together.
-fn require(fits: bool, message: impl FnOnce() -> String) -> Result<(), Error> {
-    if fits { Ok(()) } else { Err(Error::params(message())) }
 }

@@ -2,12 +2,10 @@
 
 use std::hint::black_box;
 
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, Rotation, require};
 use ndarray::Array2;
 
 use crate::parts::in_parts;
-use crate::require;
-use crate::rotation::Rotation;
 
 /// n (n + 1) fits 64 bits.
 const MOST_TERMS: i64 = 3_000_000_000;

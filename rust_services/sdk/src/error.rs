@@ -93,6 +93,11 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Refuses, with the reason `params`, a task whose tensors or parameters do not fit together.
+pub fn require(fits: bool, message: impl FnOnce() -> String) -> Result<(), Error> {
+    if fits { Ok(()) } else { Err(Error::params(message())) }
+}
+
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let end = error.message.floor_char_boundary(MESSAGE_LIMIT);

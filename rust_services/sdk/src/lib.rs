@@ -44,6 +44,9 @@ mod job;
 mod outputs;
 mod params;
 mod payload;
+#[cfg(feature = "rayon")]
+mod pool;
+mod rotation;
 mod rpc;
 mod serve;
 mod service;
@@ -61,12 +64,15 @@ pub mod proto {
 pub use describe::{compiler_version, locked_version};
 pub use digest::{sha256, tensors_sha256};
 pub use environment::device;
-pub use error::Error;
+pub use error::{Error, require};
 pub use inputs::Inputs;
 pub use job::Job;
 pub use outputs::Outputs;
 pub use params::{Params, Value};
+#[cfg(feature = "rayon")]
+pub use pool::start_rayon;
 pub use proto::Origin;
+pub use rotation::{Batches, Rotation};
 pub use rpc::Rpc;
 pub use serve::serve_with;
 pub use service::{Build, Service, Task};

@@ -17,7 +17,7 @@ use crate::proto::{
     PrepareRequest, PrepareResponse, Setup, Transport, collect_response, prepare_request,
 };
 use crate::worker::{Command, Reply};
-use crate::{Error, describe, digest, job};
+use crate::{Error, describe, device, digest, job, require};
 
 /// Bytes of a chunk of outputs, by the contract.
 const CHUNK: usize = 1 << 20;
@@ -67,9 +67,14 @@ impl Rpc {
         if !devices.contains(&setup.device) {
             let (found, known) = (&setup.device, devices.join(", "));
             return Err(Error::params(format!(
-                "no device {found:?}; this service computes on: {known}"
+                "device {found:?} is not here; this service computes on: {known}"
             )));
         }
+        let own = device();
+        require(setup.device == own, || {
+            let found = &setup.device;
+            format!("device {found:?} is not what this process was started for: {own}")
+        })?;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! `dqn.train`: deep Q-learning on `CartPole` from nothing but a seed, in the order of stable-baselines3's own loop.
 
 use mlfleet_cartpole::{CartPole, LIMIT};
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tch::nn::{self, OptimizerConfig};
@@ -9,7 +9,6 @@ use tch::nn::{self, OptimizerConfig};
 use crate::dqn::{Rules, Transition, descend};
 use crate::networks::Model;
 use crate::policy::{Policy, model, of_one, weights_into};
-use crate::require;
 
 /// The schedule, in steps of the environment.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! `dqn.update`: gradient steps of deep Q-learning on delivered draws of delivered transitions.
 
 use mlfleet_cartpole::ACTIONS;
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array2, ArrayD, Ix2};
 use tch::Tensor;
 use tch::nn::{self, OptimizerConfig};
@@ -10,7 +10,6 @@ use crate::arrays::array;
 use crate::dqn::{Rules, Transition, descend};
 use crate::networks::{Model, Weights};
 use crate::policy::{Policy, model, weights_into};
-use crate::require;
 
 /// Gradient steps of one iteration.
 const UPDATES: usize = 64;

@@ -1,23 +1,19 @@
 //! `lenet.infer`: logits of one batch, batches in rotation.
 
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params};
 use tch::nn::Module;
 use tch::{Tensor, no_grad};
 
 use crate::arrays::{array, length, tensor};
 use crate::device::{device, synchronise};
 use crate::networks::{Lenet, Model};
-use crate::require;
 use crate::training::check_images;
 
 pub(crate) struct Inference {
     model: Model<Lenet>,
-    /// Whole batches of images; rows that fill none are never used.
-    batches: Vec<Tensor>,
-    next: usize,
-    latest: Option<Tensor>,
-    /// The latest answer for batch 0.
-    first: Option<Tensor>,
+    /// Whole batches: to cut one off at each step would cost a call.
+    images: Vec<Tensor>,
+    batches: Batches<Tensor>,
 }
 
 /// `images` f32 (m, 1, 28, 28), `w.*`, `batch`.
@@ -26,44 +22,29 @@ pub(crate) fn infer(inputs: &mut Inputs, params: &mut Params) -> Result<Inferenc
     let delivered = inputs.weights("w")?;
     let batch = params.count("batch")?;
     check_images("images", &images)?;
-    let rows = images.shape()[0];
-    require(batch <= rows, || {
-        format!("batch is {batch}; awaited 1 to {rows} (rows of images)")
-    })?;
+    let batches = Batches::new("images", images.shape()[0], batch)?;
 
     let mut model = Model::new(device());
     let weights = model.accept("w", &delivered)?;
     model.load(&weights);
     let batch = i64::try_from(batch).map_err(Error::bug)?;
-    let mut batches = tensor(&images, model.store.device())?.split(batch, 0);
-    batches.retain(|images| images.size()[0] == batch);
     Ok(Inference {
+        images: tensor(&images, model.store.device())?.split(batch, 0),
         model,
         batches,
-        next: 0,
-        latest: None,
-        first: None,
     })
 }
 
 impl Job for Inference {
     fn step(&mut self) -> Result<(), Error> {
-        let logits = no_grad(|| self.model.network.forward(&self.batches[self.next]));
+        let logits = no_grad(|| self.model.network.forward(&self.images[self.batches.part()]));
         synchronise(self.model.store.device());
-        *(if self.next == 0 {
-            &mut self.first
-        } else {
-            &mut self.latest
-        }) = Some(logits);
-        self.next = (self.next + 1) % self.batches.len();
+        self.batches.answer(logits);
         Ok(())
     }
 
     fn outputs(&mut self) -> Result<Outputs, Error> {
-        let logits = self
-            .first
-            .as_ref()
-            .ok_or_else(|| Error::bug("no iteration has answered batch 0"))?;
+        let logits = self.batches.first()?;
         Ok(Outputs::new()
             .tensor("logits", array::<f32>(logits)?)
             .receipt("rows_predicted", length(logits.size()[0])?)
@@ -92,11 +73,10 @@ mod tests {
     #[test]
     fn whole_batches_rotate_and_batch_0_is_answered() {
         let mut job = infer(&mut inputs(), &mut Params::default().with("batch", 2_i64)).unwrap();
-        assert_eq!(job.batches.len(), 2);
         job.step().unwrap();
         let first = job.outputs().unwrap().tensors()["logits"].clone();
         job.step().unwrap();
-        assert_eq!(job.next, 0);
+        assert_eq!(job.batches.part(), 0);
         assert_eq!(job.outputs().unwrap().tensors()["logits"], first);
     }
 

@@ -12,7 +12,7 @@ mod policy;
 mod reinforce;
 mod training;
 
-use mlfleet_sdk::{Error, Origin, Service, locked_version};
+use mlfleet_sdk::{Origin, Service, locked_version};
 
 use crate::libtorch::Libtorch;
 use crate::networks::{Lenet, Mlp};
@@ -41,9 +41,4 @@ pub fn service() -> Service {
         .into_iter()
         .fold(service, |service, (name, value)| service.fact(name, value));
     device::names().into_iter().fold(service, Service::device)
-}
-
-/// Refuses a task whose tensors do not fit together.
-fn require(fits: bool, message: impl FnOnce() -> String) -> Result<(), Error> {
-    if fits { Ok(()) } else { Err(Error::params(message())) }
 }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use mlfleet_sdk::Error;
+use mlfleet_sdk::{Error, require};
 use ndarray::ArrayD;
 use tch::nn::{self, Conv2D, ConvConfig, Linear, Module, Path};
 use tch::{Device, Tensor, no_grad};
 
 use crate::arrays::{shape, tensor};
-use crate::require;
 
 /// Weights by name.
 pub(crate) type Weights = BTreeMap<String, Tensor>;

@@ -3,7 +3,7 @@
 //! Williams (1992): Simple statistical gradient-following algorithms for connectionist reinforcement learning. Returns
 //! are normalised within their episode, by the population's deviation.
 
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use tch::nn::{self, Module, Optimizer, OptimizerConfig};
@@ -12,7 +12,6 @@ use tch::{Kind, Tensor};
 use crate::dqn_train::start;
 use crate::networks::Model;
 use crate::policy::{Policy, model, of_one, rows, weights_into};
-use crate::require;
 
 /// Keeps the deviation of equal returns, which is none, from dividing by zero.
 const LEAST_DEVIATION: f64 = 1e-8;

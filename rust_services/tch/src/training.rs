@@ -1,6 +1,6 @@
 //! `mlp.train`, `lenet.train`: SGD from delivered weights, in a delivered order.
 
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array1, Array2, ArrayD, Axis};
 use tch::nn::OptimizerConfig;
 use tch::{Device, Tensor, nn, no_grad};
@@ -8,7 +8,6 @@ use tch::{Device, Tensor, nn, no_grad};
 use crate::arrays::{array, tensor};
 use crate::device::{device, synchronise};
 use crate::networks::{Model, Network, Weights};
-use crate::require;
 
 const CLASSES: i64 = 10;
 

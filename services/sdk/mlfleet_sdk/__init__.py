@@ -7,7 +7,7 @@ serves the `service` that it defines.
 import os
 
 from mlfleet_sdk.errors import InvalidArgument, require
-from mlfleet_sdk.rotation import Rotation
+from mlfleet_sdk.rotation import Rotation, batches
 from mlfleet_sdk.service import (
     F32Images,
     F32Matrix,
@@ -40,6 +40,7 @@ __all__ = [
     "Service",
     "U8Vector",
     "Weights",
+    "batches",
     "device",
     "require",
     "threads",

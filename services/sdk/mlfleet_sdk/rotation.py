@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from itertools import cycle
 from typing import Generic, TypeVar
 
+from mlfleet_sdk.errors import require
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -22,3 +24,9 @@ class Rotation(Generic[T, R]):
         result = self._work(part)
         if answers_first:
             self.first = result
+
+
+def batches(name: str, rows: int, batch: int) -> list[slice]:
+    """Where the whole batches of the tensor `name` lie; rows that fill none are never used. Raises InvalidArgument."""
+    require(1 <= batch <= rows, f"batch is {batch}, awaited 1 to {rows} (rows of {name})")
+    return [slice(start, start + batch) for start in range(0, rows - batch + 1, batch)]

@@ -63,7 +63,7 @@ class Servicer(pb_grpc.BenchmarkServicer):
         with answered(context):
             self._worker.call(self._drop)
             setup = _setup(requests)
-            require(setup.device in self._service.devices, _device_message(setup.device, self._service.devices))
+            self._check_device(setup.device)
             task = self._service.find(setup.task)
             payload_sha256, tensors = self._receive(setup, requests)
             received = time.monotonic_ns()
@@ -111,6 +111,11 @@ class Servicer(pb_grpc.BenchmarkServicer):
         require(setup.transport == pb.TRANSPORT_STREAMED, "transport is unspecified; awaited mapped or streamed")
         return read_streamed(setup, requests)
 
+    def _check_device(self, found: str) -> None:
+        known, own = self._service.devices, self._settings.device
+        require(found in known, f"device {found!r} is not here; this service computes on: {', '.join(known)}")
+        require(found == own, f"device {found!r} is not what this process was started for: {own}")
+
     def _drop(self) -> None:
         self._job, self._measured, self._last = None, False, None
 
@@ -151,7 +156,3 @@ def _params(setup: pb.Setup) -> dict[str, Param]:
         require(kind is not None, f"parameter {name} has no value")
         params[name] = getattr(parameter, str(kind))
     return params
-
-
-def _device_message(found: str, known: tuple[str, ...]) -> str:
-    return f"device {found!r} is not here; this service computes on: {', '.join(known)}"

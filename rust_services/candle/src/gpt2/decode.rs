@@ -2,12 +2,12 @@
 
 use candle_core::{Device, Result as CandleResult, Tensor};
 use candle_nn::kv_cache::KvCache;
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 
 use super::model::{self, Gpt2};
 use crate::device::{device, finished};
+use crate::token_ids;
 use crate::weights::{Loaded, array};
-use crate::{require, token_ids};
 
 pub(crate) struct Decode {
     device: Device,

@@ -1,12 +1,12 @@
 //! `gpt2.perplexity`: how surprising each token of a text is after those before it.
 
 use candle_core::{D, Device, Result as CandleResult, Tensor};
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 
 use super::model::{self, Gpt2};
 use crate::device::{device, failed, finished};
+use crate::token_ids;
 use crate::weights::{Loaded, array};
-use crate::{require, token_ids};
 
 pub(crate) struct Perplexity {
     device: Device,
