@@ -69,7 +69,7 @@ def test_ten_blocks_that_scatter_decide_nothing():
     scattered = tuple(value + (150 if number % 2 else -140) for number, value in enumerate(LEARNED))
     one = time_of(table(LEARNED, scattered))
     assert (one.outcome, one.reasons, one.ratio) == ("inconclusive", ("quality_undecided",), None)
-    assert "90 % interval, within ± 47.5 awaited" in one.undecided
+    assert "90 % interval, within ± 34 awaited" in one.undecided
 
 
 @pytest.mark.parametrize("blocks", [1, 5, 10])

@@ -140,9 +140,9 @@ def test_who_does_not_learn_fails(update):
 
 
 def test_agents_have_no_payload_and_no_right_answer():
-    for name, params in (("dqn.train", DQN), ("reinforce.train", REINFORCE)):
+    for name, params, margin in (("dqn.train", DQN, "34"), ("reinforce.train", REINFORCE, "47.5")):
         task, case = made(name, params)
-        assert (case.inputs, case.parity, task.parity) == ({}, "", "S(10, 47.5)")
+        assert (case.inputs, case.parity, task.parity) == ({}, "", f"S(10, {margin})")
         # A bad seed is no failure of a trial: blocks decide.
         quality = task.score(case, case.guess)
         assert (quality.findings, quality.agreement) == ((), {})
