@@ -4,6 +4,7 @@ import pytest
 from contract.cases import assert_works, measure, parts, prepare, prepare_inputs, setup_of
 from contract.launched import CALL_S, refusal
 from contract.refusals import wrong_inputs, wrong_params
+from contract.refusals_models import wrong_heads, wrong_models
 from mlfleet_stubs import benchmark_pb2 as pb
 
 PARAMS = ("INVALID_ARGUMENT", "params")
@@ -32,7 +33,7 @@ def test_unknown_task(launched, offered, refused):
 
 def test_wrong_parameters(launched, offered, refused, subtests):
     for case in offered:
-        for wrong in wrong_params(case):
+        for wrong in (*wrong_params(case), *wrong_heads(case)):
             with subtests.test(task=case.task.name, parameter=wrong.what):
                 setup = setup_of(case, params=wrong.values)
                 refused(lambda: prepare(launched, setup, case.data), PARAMS, wrong.words, case)  # noqa: B023
@@ -49,7 +50,7 @@ def test_a_parameter_without_a_value(launched, offered, refused, subtests):
 
 def test_wrong_tensors(launched, offered, refused, subtests):
     for case in offered:
-        for wrong in wrong_inputs(case):
+        for wrong in (*wrong_inputs(case), *wrong_models(case)):
             with subtests.test(task=case.task.name, tensor=wrong.what):
                 refused(lambda: prepare_inputs(launched, case, wrong.values), PARAMS, wrong.words, case)  # noqa: B023
 
