@@ -17,4 +17,5 @@ grep -hoE '\bfn cu[A-Z][A-Za-z0-9_]*' "${CARGO_HOME:-$HOME/.cargo}"/registry/src
   | awk '!seen[$2]++ { print "int " $2 "(void) { return 100; }" }' > "$stub/cuda.c"
 gcc -shared -fPIC -Wl,-soname,libcuda.so.1 -o "$stub/libcuda.so" "$stub/cuda.c"
 
-LIBRARY_PATH=$stub:$libraries cargo build --release --locked -p mlfleet-candle --features cuda
+# Without optimising over crates at the link, which would take most of a rebuild: here the host only launches kernels.
+LIBRARY_PATH=$stub:$libraries cargo rustc --release --locked -p mlfleet-candle --bin mlfleet-candle --features cuda -- -C lto=off
