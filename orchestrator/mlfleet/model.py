@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from mlfleet.verdict import Flag, Verdict
+from mlfleet.verdict import Flag, TurnFlag, Verdict
 
 SCHEMA = 1
 Param = bool | int | float | str
@@ -117,6 +117,17 @@ class Sample:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Sentinel:
+    """A work of the orchestrator's own that is always the same, timed on the measured CPU set while all is frozen.
+
+    ns of one hash and of one copy, so that values of a run and of its resume are of one kind.
+    """
+
+    compute: Reading
+    memory: Reading
+
+
+@dataclass(frozen=True, config=STRICT)
 class Turn:
     """One Measure call while the others are frozen. The first `discarded` samples are kept, but enter no estimate."""
 
@@ -127,6 +138,13 @@ class Turn:
     received_ns: int
     samples: tuple[Sample, ...]
     readings: Mapping[str, Reading]
+    # THAWED was seen; freezing was asked for. None: recorded before these were kept.
+    thawed_ns: int | None = None
+    frozen_ns: int | None = None
+    # The nearest before the turn and the nearest after it.
+    sentinel: tuple[Sentinel, ...] = ()
+    # What the machine's readings of this turn say. `sentinel` depends on the whole run: see noise.turn_flags.
+    flags: tuple[TurnFlag, ...] = ()
 
     @property
     def timed(self) -> tuple[Sample, ...]:

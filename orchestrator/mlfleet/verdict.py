@@ -8,6 +8,21 @@ Flag = Literal["peers_running", "not_fresh"]
 PEERS_RUNNING: Flag = "peers_running"
 NOT_FRESH: Flag = "not_fresh"
 
+# What was wrong with the machine during one turn. A flagged turn is kept and counted.
+TurnFlag = Literal[
+    "throttled",
+    "stolen",
+    "pressure",
+    "foreign",
+    "load",
+    "sentinel",
+    "faults",
+    "hot",
+    "gpu_shared",
+    "gap",
+    "peers_running",
+]
+
 
 class Group(StrEnum):
     """What a verdict says about its cell."""
@@ -45,6 +60,8 @@ class Verdict(StrEnum):
     BAD_OUTPUT = "bad_output"
     SHORT_WORK = "short_work"
     OUTSIDE_TOLERANCE = "outside_tolerance"
+    # The machine, not the service: kept and counted, not estimated, measured again.
+    DISTURBED = "disturbed"
     KILLED = "killed"
     TRANSPORT_FAILED = "transport_failed"
     DATA_LOSS = "data_loss"
@@ -88,6 +105,7 @@ _GROUPS = {
             Verdict.OUTSIDE_TOLERANCE,
         ],
         Group.LOST: [
+            Verdict.DISTURBED,
             Verdict.KILLED,
             Verdict.TRANSPORT_FAILED,
             Verdict.DATA_LOSS,
