@@ -12,8 +12,8 @@ from mlfleet.launch import engine
 from mlfleet.launch.base import LaunchSpec
 from mlfleet.launch.recipe import LAUNCHER_ONLY, differences, rows, shared
 from mlfleet.ledger_lines import read_records
-from mlfleet.meters.names import Name
 from mlfleet.model import Environment
+from mlfleet.names import Name
 from mlfleet.runfile import read_run
 from mlfleet.verdict import Verdict
 

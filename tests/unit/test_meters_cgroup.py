@@ -9,7 +9,7 @@ import shutil
 import pytest
 from mlfleet.meters import Name, open_meters
 from mlfleet.meters.cgroup import folders
-from mlfleet.meters.names import EDGE
+from mlfleet.names import EDGE
 
 PID = 4242
 GROUP = "docker/abc"

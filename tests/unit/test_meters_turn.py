@@ -2,9 +2,9 @@
 
 import pytest
 from mlfleet.meters import Name, Sampled, turn_readings
-from mlfleet.meters.names import COUNTERS, EDGE, LEVELS
 from mlfleet.meters.reading import null, unit_of
 from mlfleet.model import Reading
+from mlfleet.names import COUNTERS, EDGE, LEVELS
 
 MIB = 1 << 20
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 import samples
-from mlfleet.meters.names import Name
 from mlfleet.model import Reading
+from mlfleet.names import Name
 from mlfleet.report import report_csv, report_json, summary
 from mlfleet.report.figure import figure
 from mlfleet.report.html import render_html

@@ -4,8 +4,8 @@ import math
 from dataclasses import replace
 
 import pytest
-from mlfleet.meters.names import Name
 from mlfleet.model import Finding, Reading
+from mlfleet.names import Name
 from mlfleet.table import fold
 from mlfleet.verdict import Verdict
 from samples import CELLS, MIB, Cell, record, run_file

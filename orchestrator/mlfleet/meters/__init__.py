@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 from mlfleet.meters.cgroup import CgroupMeter
-from mlfleet.meters.names import EDGE, Name
 from mlfleet.meters.procfs import ProcessMeter
 from mlfleet.meters.reading import null
 from mlfleet.meters.sampler import Sampled, sampling
 from mlfleet.meters.turn import turn_readings
 from mlfleet.model import Reading, Runtime
+from mlfleet.names import EDGE, Name
 
 __all__ = ["Meters", "Name", "Sampled", "open_meters", "turn_readings"]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from mlfleet.meters.names import EDGE, Name
 from mlfleet.meters.reading import File, Row, keyed, null, reason_of
 from mlfleet.model import Reading
+from mlfleet.names import EDGE, Name
 
 _KIB = 1024
 # Samples of the line from one listing of descendants to the next: listing costs more than a sample.

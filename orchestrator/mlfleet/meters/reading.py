@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mlfleet.meters.names import Name
 from mlfleet.model import Reading
+from mlfleet.names import Name
 
 Unit = Literal["ns", "us", "bytes", "count"]
 # The largest file is memory.stat, 2 KiB; io.stat grows by a line per disk.

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from mlfleet.meters.names import COUNTERS, LEVELS, Name
 from mlfleet.meters.reading import null, unit_of
 from mlfleet.meters.sampler import Sampled, highest
 from mlfleet.model import Reading
+from mlfleet.names import COUNTERS, LEVELS, Name
 
 Edge = Mapping[str, Reading]
 
