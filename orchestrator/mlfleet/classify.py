@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mlfleet.client import PROTOCOL
 from mlfleet.launch.base import Exit, LaunchFailed
-from mlfleet.model import Calibration, Finding, Identity, Prepared, Sample, Turn
+from mlfleet.model import Calibration, Environment, Finding, Identity, Prepared, Sample, Turn
 from mlfleet.verdict import Verdict
 
 # Signals of a process's own making; others come from outside.
@@ -42,8 +42,9 @@ def classify(evidence: Evidence) -> tuple[Verdict, str]:
     return Verdict.OK, ""
 
 
-def check_identity(identity: Identity, version: str, task: str, threads: int, cpus: tuple[int, ...]) -> list[Finding]:
-    """Gates `release build` and `threads`, protocol and version; what a service says of itself against the plan."""
+def check_identity(identity: Identity, version: str, task: str, environment: Environment) -> list[Finding]:
+    """Gates `release build`, `threads` and `device`, protocol, version: what a service says of itself, by the plan."""
+    threads, cpus = environment.threads, environment.cpus
     found = []
     if identity.protocol != PROTOCOL:
         found.append(f"speaks protocol {identity.protocol}, awaited {PROTOCOL}")
@@ -59,6 +60,9 @@ def check_identity(identity: Identity, version: str, task: str, threads: int, cp
         if pool.effective > threads
     ]
     findings = [Finding("environment", Verdict.VERSION_MISMATCH.value, text) for text in found]
+    if environment.visible_device not in identity.devices:
+        text = f"computes on {', '.join(identity.devices) or 'nothing'}, {environment.visible_device} was asked for"
+        findings.append(Finding("environment", Verdict.WRONG_DEVICE.value, text))
     if identity.task(task) is None:
         findings.append(Finding("environment", Verdict.UNSUPPORTED.value, f"has no task {task}"))
     return findings
@@ -162,12 +166,16 @@ def _said(evidence: Evidence) -> str:
 _WEIGHT = (
     Verdict.VERSION_MISMATCH,
     Verdict.UNSUPPORTED,
+    Verdict.WRONG_DEVICE,
     Verdict.WRONG_PAYLOAD,
     Verdict.PROTOCOL_VIOLATION,
     Verdict.IMPOSSIBLE_TIME,
+    Verdict.UNEXPLAINED_TIME,
     Verdict.BAD_OUTPUT,
     Verdict.SHORT_WORK,
     Verdict.OUTSIDE_TOLERANCE,
+    Verdict.CACHED,
+    Verdict.BACKGROUND_WORK,
 )
 
 

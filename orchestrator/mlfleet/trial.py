@@ -103,9 +103,9 @@ class TrialRun:
 
     def _describe(self) -> None:
         self.evidence.phase = "import"
-        cell, environment = self.cell, self.cell.environment
+        cell = self.cell
         self.evidence.identity = identity = self._client.describe(deadlines.DESCRIBE_S)
-        self._fail_on(check_identity(identity, cell.version, cell.task.name, environment.threads, environment.cpus))
+        self._fail_on(check_identity(identity, cell.version, cell.task.name, cell.environment))
 
     def _prepare(self) -> None:
         start = self._enter("prepare")

@@ -55,11 +55,15 @@ class Verdict(StrEnum):
     SIZE_EXCEEDED = "size_exceeded"
     PROTOCOL_VIOLATION = "protocol_violation"
     ADAPTER_ERROR = "adapter_error"
+    WRONG_DEVICE = "wrong_device"
     WRONG_PAYLOAD = "wrong_payload"
     IMPOSSIBLE_TIME = "impossible_time"
+    UNEXPLAINED_TIME = "unexplained_time"
     BAD_OUTPUT = "bad_output"
     SHORT_WORK = "short_work"
     OUTSIDE_TOLERANCE = "outside_tolerance"
+    CACHED = "cached"
+    BACKGROUND_WORK = "background_work"
     # The machine, not the service: kept and counted, not estimated, measured again.
     DISTURBED = "disturbed"
     KILLED = "killed"
@@ -98,11 +102,15 @@ _GROUPS = {
             Verdict.ADAPTER_ERROR,
         ],
         Group.INVALID: [
+            Verdict.WRONG_DEVICE,
             Verdict.WRONG_PAYLOAD,
             Verdict.IMPOSSIBLE_TIME,
+            Verdict.UNEXPLAINED_TIME,
             Verdict.BAD_OUTPUT,
             Verdict.SHORT_WORK,
             Verdict.OUTSIDE_TOLERANCE,
+            Verdict.CACHED,
+            Verdict.BACKGROUND_WORK,
         ],
         Group.LOST: [
             Verdict.DISTURBED,
