@@ -17,10 +17,11 @@ from pydantic.dataclasses import dataclass as strict_dataclass
 
 from mlfleet.codec import canonical, parse, typed
 from mlfleet.errors import StorageError
+from mlfleet.looks import Stop
 from mlfleet.model import SCHEMA, STRICT, Record, Trial
 from mlfleet.verdict import Verdict
 
-Kind = Literal["open", "start", "record", "block", "note", "resume", "close"]
+Kind = Literal["open", "start", "record", "block", "stop", "note", "resume", "close"]
 Place = tuple[str, int]
 T = TypeVar("T")
 
@@ -41,6 +42,18 @@ class BlockBody:
     workload: str
     block: int
     seqs: tuple[int, ...]
+    # Wall time of all attempts in the session that closed it: what a workload's budget is charged with.
+    spent_ns: int = 0
+
+
+@strict_dataclass(frozen=True, config=STRICT)
+class StopBody:
+    """Body of a `stop` line: this workload is not measured on, and why; written only where a run looks."""
+
+    workload: str
+    reason: Stop
+    # Blocks of it that were closed.
+    blocks: int
 
 
 @strict_dataclass(frozen=True, config=STRICT)
