@@ -93,7 +93,7 @@ class Reading:
     """One value read from outside, or null with its reason; never a zero that stands for unknown."""
 
     value: int | None
-    unit: Literal["ns", "us", "bytes", "count"]
+    unit: Literal["ns", "us", "hz", "bytes", "count"]
     # The file or call that gave it, as it is named in the kernel's documentation: `memory.max_usage_in_bytes`.
     source: str
     # not_supported no_permission no_such_file disabled not_visible not_applicable counter_went_back lost
@@ -253,6 +253,30 @@ class Quality:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Bound:
+    """The least that any admissible algorithm computes and reads in one iteration; 0: no bound is known."""
+
+    flop: float
+    # As safetensors writes it; the peak of this type is what `flop` is held against.
+    dtype: Literal["F32", "F64"]
+    # Bytes that an iteration reads, and those that it shares the cache with before it reads them again.
+    read_bytes: float = 0.0
+    working_set_bytes: float = 0.0
+
+
+@dataclass(frozen=True, config=STRICT)
+class Roof:
+    """What the CPU set can compute and read, the best that was seen; each null with its reason under `reasons`."""
+
+    # FLOP/s by dtype: native products of 2048 x 2048 matrices.
+    flop_per_s: Mapping[str, float]
+    # Of an array of four times the last-level cache.
+    read_bytes_per_s: float | None
+    last_level_bytes: int | None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=STRICT)
 class Trial:
     """One fresh container's run of a cell, as planned."""
 
@@ -289,3 +313,10 @@ class Record:
     recipe: Mapping[str, str] = field(default_factory=dict)
     log_tail: str = ""
     flags: tuple[Flag, ...] = ()
+    # What a reader must know of a trial that is ok: "waits", "not steady".
+    labels: tuple[str, ...] = ()
+    # Gates of a first block: samples of k and 2k iterations, and CPU time long after a reply.
+    linear: tuple[Sample, ...] = ()
+    idle_cpu: Reading | None = None
+    # Of an audit: SHA-256 of the outputs after each turn.
+    turn_outputs: tuple[str, ...] = ()
