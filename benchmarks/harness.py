@@ -149,7 +149,7 @@ def subject(service: Service, environment: Environment, stored: payload.Payload)
         await_socket(running, stop)
         client = stack.enter_context(connect(running.socket, stop))
         client.await_serving(60)
-        meters = stack.enter_context(open_meters(running.pid, environment.runtime))
+        meters = stack.enter_context(open_meters(running.pid, environment.runtime, environment.cpus))
         found = Subject(running, client, meters, stored)
         prepare_s(found, "mapped", environment)
         yield found

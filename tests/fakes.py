@@ -79,7 +79,7 @@ class Fleet:
         yield Client(self, socket.name)
 
     @contextmanager
-    def _meters(self, _pid: int, _runtime: str) -> Iterator["Meters"]:
+    def _meters(self, _pid: int, _runtime: str, _cpus: tuple[int, ...]) -> Iterator["Meters"]:
         try:
             yield Meters(self)
         finally:

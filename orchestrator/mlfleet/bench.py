@@ -44,7 +44,8 @@ class Bench:
     launcher: Launcher
     stop: Stopper
     connect: Callable[[Path, Stopper], AbstractContextManager[Client]]
-    open_meters: Callable[[int, Runtime], AbstractContextManager[Meters]]
+    # Of a pid, its runtime and the measured CPU set.
+    open_meters: Callable[[int, Runtime, tuple[int, ...]], AbstractContextManager[Meters]]
     socket_folder: Callable[[], Path]
     # (framework, phase) for whoever shows progress.
     progress: Callable[[str, str], None]

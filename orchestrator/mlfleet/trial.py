@@ -90,7 +90,9 @@ class TrialRun:
         )
         self._running = self._stack.enter_context(self._bench.launcher.launch(spec))
         self.parts.recipe, self.parts.flags = dict(self._running.recipe), self._running.flags
-        self._meters = self._stack.enter_context(self._bench.open_meters(self._running.pid, cell.environment.runtime))
+        environment = cell.environment
+        meters = self._bench.open_meters(self._running.pid, environment.runtime, environment.cpus)
+        self._meters = self._stack.enter_context(meters)
         self._leave("launch", start)
 
     def _import(self) -> None:

@@ -1,11 +1,12 @@
-"""Readings of a running service from outside: its edges, its peak, and the line in between."""
+"""Readings of a running service and its machine from outside: their edges, the peak, and the line in between."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from mlfleet.meters.cgroup import CgroupMeter
+from mlfleet.meters.machine import Machine
 from mlfleet.meters.procfs import ProcessMeter
 from mlfleet.meters.reading import null
 from mlfleet.meters.sampler import Sampled, sampling
@@ -54,13 +55,13 @@ class Gone:
 class Meters:
     """What a trial reads of its service. What is gone reads as null, `lost`; nothing here raises OSError."""
 
-    def __init__(self, meter: Meter, *, resets: bool = True) -> None:
-        """Read from `meter`; without `resets` nothing is ever written."""
-        self._meter, self._resets = meter, resets
+    def __init__(self, meter: Meter, machine: Machine, *, resets: bool = True) -> None:
+        """Read from `meter` and `machine`; without `resets` nothing is ever written."""
+        self._meter, self._machine, self._resets = meter, machine, resets
 
     def edge(self) -> dict[str, Reading]:
         """Read raw counters and levels, by `Name`."""
-        return self._meter.edge()
+        return self._meter.edge() | self._machine.edge()
 
     def reset_peak(self) -> bool:
         """Reset the high-water mark; False where the kernel refuses, or somebody else's service is only looked at."""
@@ -79,14 +80,19 @@ class Meters:
 
 
 @contextmanager
-def open_meters(pid: int, runtime: Runtime, root: Path = Path("/")) -> Iterator[Meters]:
-    """Open the meters of a service: of the cgroup of `pid`, or (process) of the process and its descendants."""
+def open_meters(pid: int, runtime: Runtime, cpus: Sequence[int] = (), root: Path = Path("/")) -> Iterator[Meters]:
+    """Open the meters of a service: of the cgroup of `pid`, or (process) of the process and its descendants.
+
+    `cpus`: the measured CPU set, whose other users are looked for; empty: the machine is not asked.
+    """
     meter: Meter
     try:
         meter = ProcessMeter(pid, root) if runtime == "process" else CgroupMeter(pid, root)
     except OSError:
         meter = Gone()
+    machine = Machine(cpus, root)
     try:
-        yield Meters(meter, resets=runtime != "attach")
+        yield Meters(meter, machine, resets=runtime != "attach")
     finally:
         meter.close()
+        machine.close()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from mlfleet.meters.reading import null, unit_of
 from mlfleet.meters.sampler import Sampled, highest
 from mlfleet.model import Reading
-from mlfleet.names import COUNTERS, LEVELS, Name
+from mlfleet.names import COUNTERS, HOST_COUNTERS, HOST_LEVELS, LEVELS, Name
 
 Edge = Mapping[str, Reading]
 
@@ -15,8 +15,9 @@ def turn_readings(before: Edge, after: Edge, sampled: Sampled, *, reset_ok: bool
 
     `reset_ok`: the high-water mark was reset between `before` and the turn.
     """
-    readings: dict[str, Reading] = {name: _difference(name, before[name], after[name]) for name in COUNTERS}
-    readings.update((name, after[name]) for name in LEVELS)
+    counters = (*COUNTERS, *HOST_COUNTERS)
+    readings: dict[str, Reading] = {name: _difference(name, before[name], after[name]) for name in counters}
+    readings.update((name, after[name]) for name in (*LEVELS, *HOST_LEVELS))
     readings[Name.PEAK_CHARGED] = peak = _peak_charged(before, after, sampled, reset_ok=reset_ok)
     if peak.method == "sampled" and before[Name.MARK].value is not None:
         readings[Name.PEAK_BOUND] = before[Name.MARK]
