@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from mlfleet import __version__, datasets, errors, host, payload, schedule, sizing, stats, table, tasks
+from mlfleet import __version__, compare, datasets, errors, host, payload, schedule, sizing, stats, tasks, values
 from mlfleet.bench import Bench
 from mlfleet.build import Builder, BuildState
 from mlfleet.catalogue import Suite
@@ -170,7 +170,7 @@ def make_run(
         commit=_commit(root),
         constants={
             f"{module.__name__.rpartition('.')[2]}.{name}": value
-            for module in (schedule, stats, table)
+            for module in (schedule, stats, compare, values)
             for name, value in vars(module).items()
             if name.isupper() and isinstance(value, int | float)
         },

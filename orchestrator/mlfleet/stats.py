@@ -1,9 +1,8 @@
-"""Estimates from paired blocks: the trimmed mean, its interval and the outcome. Knows nothing of frameworks."""
+"""Estimates from paired blocks: the trimmed mean and its interval. Knows nothing of frameworks."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,12 +19,10 @@ TRIM_SHARE = 0.2
 # Least standard error of a log ratio: what clock and scheduling leave even in identical runs.
 MIN_SE = 0.0005
 
-Outcome = Literal["different", "equivalent", "inconclusive"]
-
 
 @dataclass(frozen=True)
 class Estimate:
-    """A paired difference d (log ratio, or bytes) with its interval at level 1 - alpha; p tests d = 0."""
+    """A paired difference d (log ratio, or in the metric's unit) with its interval at `level`; p tests d = 0."""
 
     point: float
     low: float
@@ -35,6 +32,11 @@ class Estimate:
     p: float
     blocks: int
     level: float
+
+    def at(self, alpha: float) -> "Estimate":
+        """The same estimate with its interval at level 1 - alpha. It excludes 0 if and only if p <= alpha."""
+        half = float(stdtrit(self.degrees, 1 - alpha / 2)) * self.standard_error
+        return replace(self, low=self.point - half, high=self.point + half, level=1 - alpha)
 
 
 def estimate(differences: Sequence[float], alpha: float = ALPHA, min_se: float = MIN_SE) -> Estimate:
@@ -50,11 +52,9 @@ def estimate(differences: Sequence[float], alpha: float = ALPHA, min_se: float =
     winsorised = np.clip(d, d[g], d[blocks - g - 1])
     squares = float(((winsorised - winsorised.mean()) ** 2).sum())
     standard_error = max(math.sqrt(squares / (h * (h - 1))), min_se)
-    t = float(stdtrit(h - 1, 1 - alpha / 2))
     # Both zero: nothing differs, and nothing can be tested.
     p = float(2 * stdtr(h - 1, -abs(point) / standard_error)) if standard_error else 1.0
-    half = t * standard_error
-    return Estimate(point, point - half, point + half, standard_error, h - 1, p, blocks, 1 - alpha)
+    return Estimate(point, point, point, standard_error, h - 1, p, blocks, 1).at(alpha)
 
 
 def mean_interval(differences: Sequence[float], alpha: float) -> tuple[float, float, float]:
@@ -66,16 +66,3 @@ def mean_interval(differences: Sequence[float], alpha: float) -> tuple[float, fl
     mean = float(d.mean())
     half = float(stdtrit(len(d) - 1, 1 - alpha / 2) * d.std(ddof=1) / math.sqrt(len(d)))
     return mean - half, mean, mean + half
-
-
-def decide_ratio(log_ratio: Estimate, margin: float) -> tuple[Outcome, str]:
-    """First match of: equivalent (interval inside the margin), different (excludes 1), inconclusive (wide).
-
-    Margin 0.03 means [1/1.03, 1.03]: symmetric, so that swapping the baseline changes nothing.
-    """
-    bound = math.log1p(margin)
-    if -bound < log_ratio.low and log_ratio.high < bound:
-        return "equivalent", ""
-    if log_ratio.low > 0 or log_ratio.high < 0:
-        return "different", ""
-    return "inconclusive", "wide"

@@ -14,7 +14,8 @@ from mlfleet.codec import canonical
 from mlfleet.errors import StorageError
 from mlfleet.report import report_csv, report_json, write
 from mlfleet.report.export import COLUMNS
-from mlfleet.table import fold, value
+from mlfleet.table import fold
+from mlfleet.values import value
 
 TABLE = samples.table()
 README = Path(__file__).parents[2] / "results" / "README.md"
@@ -92,7 +93,7 @@ def test_the_json_says_what_each_outcome_may_say():
     assert fast["low"] < fast["ratio"] < fast["high"] < 1
     small = said["kmeans.fit-iris", "memory", "linfa"]
     assert (small["ratio"], small["low"]) == (None, None)
-    assert small["difference_bytes"]["low"] < small["difference_bytes"]["point"] < 0
+    assert small["difference"]["low"] < small["difference"]["point"] < 0
     wide = said["knn_classify.predict-wine", "time", "linfa"]
     assert wide["ratio"] is None
     assert wide["low"] < 1 < wide["high"]

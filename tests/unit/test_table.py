@@ -57,7 +57,7 @@ def test_below_five_blocks_there_is_no_ratio_but_both_medians():
 def test_a_small_memory_is_compared_in_bytes():
     cells = {NAME: {"sklearn": Cell(1e6, 100), "linfa": Cell(1e6, 2)}}
     found = compare(cells, metric="memory")
-    assert (found.outcome, found.ratio, found.in_bytes) == ("different", None, True)
+    assert (found.outcome, found.ratio, found.absolute) == ("different", None, True)
     assert found.estimate.point == pytest.approx(-98 * MIB, rel=0.01)
 
 

@@ -5,7 +5,9 @@ import io
 from collections.abc import Callable, Mapping
 from statistics import median
 
+from mlfleet.cells import CellRow
 from mlfleet.codec import canonical
+from mlfleet.compare import Comparison
 from mlfleet.model import Metric, Param, Record
 from mlfleet.report.compared import compared
 from mlfleet.report.notes import sides
@@ -13,7 +15,8 @@ from mlfleet.report.rows import ANONYMOUS, CHARGED, level_after_prepare, peak_ch
 from mlfleet.report.sentences import edges
 from mlfleet.runfile import PlannedWorkload, RunFile
 from mlfleet.stats import Estimate
-from mlfleet.table import CellRow, Comparison, Table, value
+from mlfleet.table import Table
+from mlfleet.values import value
 
 Json = bool | int | float | str | None | list["Json"] | dict[str, "Json"]
 UNITS: Mapping[Metric, str] = {"time": "ns", "cpu": "ns", "memory": "bytes"}
@@ -174,7 +177,7 @@ def _comparison(one: Comparison) -> dict[str, Json]:
     low, point, high = edges(one, estimate) if estimate else (None, None, None)
     # An interval too wide to name a winner has no point.
     known = None if one.outcome == "inconclusive" else point
-    ratio = [None, None, None] if one.in_bytes else [known, low, high]
+    ratio = [None, None, None] if one.absolute else [known, low, high]
     return {
         "workload": one.workload,
         "setting": one.setting,
@@ -188,6 +191,8 @@ def _comparison(one: Comparison) -> dict[str, Json]:
         "level": estimate.level if estimate else None,
         "blocks": one.blocks,
         "reasons": list(one.reasons),
-        "difference_bytes": {"point": known, "low": low, "high": high} if one.in_bytes and estimate else None,
+        "difference": {"point": known, "low": low, "high": high, "unit": UNITS[one.metric]}
+        if one.absolute and estimate
+        else None,
         "values": {"baseline": one.values[0], "contestant": one.values[1], "unit": UNITS[one.metric]},
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from mlfleet.compare import Comparison
 from mlfleet.errors import printable
 from mlfleet.report import notes
 from mlfleet.report.figure import Figure, figure
@@ -18,7 +19,7 @@ from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentenc
 from mlfleet.report.trials import cell_texts
 from mlfleet.report.units import percent, plural
 from mlfleet.runfile import PlannedWorkload
-from mlfleet.table import Comparison, Table
+from mlfleet.table import Table
 
 _FOLDER = Path(__file__).parent
 # Longer foreign text is cut here; it stands whole in the ledger.

@@ -2,13 +2,14 @@
 
 import math
 
+from mlfleet.compare import Comparison
 from mlfleet.model import Environment, Identity
 from mlfleet.parity import reached
 from mlfleet.report import compared
 from mlfleet.report.compared import Side
 from mlfleet.report.units import count, number, percent, plural, size
 from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
-from mlfleet.table import Comparison, Table
+from mlfleet.table import Table
 
 # Nobody waits for more; what is restless must be found instead.
 _MOST_BLOCKS = 200
@@ -124,7 +125,7 @@ def cautions(run: RunFile) -> tuple[str, ...]:
 
 def how_to_narrow(table: Table) -> tuple[str, ...]:
     """For intervals too wide to name a winner: about how many blocks would do."""
-    wide = [one for one in table.comparisons if one.outcome == "inconclusive" and one.estimate and not one.in_bytes]
+    wide = [one for one in table.comparisons if one.outcome == "inconclusive" and one.estimate and not one.absolute]
     few = [one for one in table.comparisons if "few_blocks" in one.reasons]
     said = [
         f"{one.workload}, {one.metric} of {one.contestant} against {one.baseline}: {_blocks(one, table.run.margin)}."

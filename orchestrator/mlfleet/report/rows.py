@@ -5,11 +5,14 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 from mlfleet import tasks
+from mlfleet.cells import CellRow
+from mlfleet.compare import QUALITY_UNDECIDED, Comparison
 from mlfleet.model import Metric, Record
 from mlfleet.report.sentences import amount
 from mlfleet.report.units import count, duration, duration_span, number, size, size_span
 from mlfleet.runfile import PlannedWorkload
-from mlfleet.table import QUALITY_UNDECIDED, CellRow, Comparison, Table, value
+from mlfleet.table import Table
+from mlfleet.values import value
 from mlfleet.verdict import Group, Verdict
 
 # Names among the meters, which what reads records may not import: all that the memory limit counts, and its part that

@@ -1,14 +1,15 @@
 """Comparisons in words: one sentence each, and every reason of those that have no ratio."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp
 
+from mlfleet.compare import QUALITY_UNDECIDED, Comparison
 from mlfleet.model import Metric
-from mlfleet.report.units import Span, duration, percent, plural, ratio_span, size, size_span
+from mlfleet.report.units import Span, duration, duration_span, percent, plural, ratio_span, size, size_span
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.stats import MIN_BLOCKS, Estimate
-from mlfleet.table import QUALITY_UNDECIDED, Comparison, Table
+from mlfleet.table import Table
 from mlfleet.verdict import NOT_FRESH, Group
 
 _VERB: dict[Metric, str] = {"time": "takes", "cpu": "takes", "memory": "uses"}
@@ -59,17 +60,21 @@ def amount(metric: Metric, value: float) -> str:
 
 
 def span(comparison: Comparison) -> Span | None:
-    """The interval of a comparison as text, in bytes or as a ratio; None where nothing was estimated."""
+    """The interval of a comparison as text, as a ratio or in its unit; None where nothing was estimated."""
     if comparison.estimate is None:
         return None
     low, point, high = edges(comparison, comparison.estimate)
-    return size_span(point, low, high) if comparison.in_bytes else ratio_span(point, low, high)
+    return _unit_span(comparison.metric)(point, low, high) if comparison.absolute else ratio_span(point, low, high)
+
+
+def _unit_span(metric: Metric) -> Callable[[float, float, float], Span]:
+    return size_span if metric == "memory" else duration_span
 
 
 def edges(comparison: Comparison, estimate: Estimate) -> tuple[float, float, float]:
-    """Low, point and high of an estimate: bytes where `in_bytes`, else ratios."""
+    """Low, point and high of an estimate: ns or bytes where `absolute`, else ratios."""
     logs = estimate.low, estimate.point, estimate.high
-    if comparison.in_bytes:
+    if comparison.absolute:
         return logs
     low, point, high = (exp(value) for value in logs)
     return low, point, high
@@ -92,8 +97,8 @@ def sentence(planned: PlannedWorkload, comparison: Comparison, margin: float) ->
             f"no difference above {percent(margin)} between the {what} of {comparison.contestant} and of "
             f"{comparison.baseline}{rest} ({basis} {shown.interval}, {blocks})"
         )
-    if comparison.in_bytes:
-        return _in_bytes(comparison, comparison.estimate, what)
+    if comparison.absolute:
+        return _absolute(comparison, comparison.estimate, what)
     return (
         f"{comparison.contestant} {_VERB[comparison.metric]} {shown.point}x the {what} of {comparison.baseline}{rest} "
         f"({basis} {shown.interval}, {blocks})"
@@ -159,11 +164,12 @@ def _values(comparison: Comparison) -> str:
     )
 
 
-def _in_bytes(comparison: Comparison, estimate: Estimate, what: str) -> str:
+def _absolute(comparison: Comparison, estimate: Estimate, what: str) -> str:
     less = estimate.point < 0
     ends = (-estimate.high, -estimate.low) if less else (estimate.low, estimate.high)
-    shown = size_span(abs(estimate.point), *ends)
+    shown = _unit_span(comparison.metric)(abs(estimate.point), *ends)
     return (
-        f"{comparison.contestant} uses {shown.value} {'less' if less else 'more'} {what} than {comparison.baseline} "
+        f"{comparison.contestant} {_VERB[comparison.metric]} {shown.value} {'less' if less else 'more'} {what} than "
+        f"{comparison.baseline} "
         f"({percent(estimate.level)} interval {shown.interval}, {plural(estimate.blocks, 'block')})"
     )

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mlfleet.cells import CellRow
 from mlfleet.model import Record, Turn
 from mlfleet.report.notes import receipt_value
 from mlfleet.report.rows import spread, verdict_text
 from mlfleet.report.units import duration, number, plural
-from mlfleet.table import CellRow, Table
+from mlfleet.table import Table
 
 # Samples that a page holds, over all its cells: beyond, it would no longer open in a blink. All are in the ledger.
 MOST_SAMPLES = 40_000

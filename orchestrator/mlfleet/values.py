@@ -1,0 +1,52 @@
+"""One number of a trial for each metric: the median of its samples, its CPU time, its peak; or why there is none."""
+
+from collections.abc import Sequence
+from statistics import median
+
+import numpy as np
+
+from mlfleet.model import Metric, Reading, Record, Turn
+from mlfleet.names import Name
+
+# Timed samples of one iteration that a trial needs for a percentile.
+SAMPLES_P95 = 40
+SAMPLES_P99 = 200
+PERCENTILES = {"p95": (0.95, SAMPLES_P95), "p99": (0.99, SAMPLES_P99)}
+FEW_SAMPLES = "few_samples"
+# In every turn something was wrong with the machine.
+ALL_FLAGGED = "all_flagged"
+
+
+def value(record: Record, metric: Metric) -> tuple[float | None, str]:
+    """One number of a trial: ns per iteration, CPU ns per iteration, peak anonymous bytes; or None and the reason."""
+    return _value(record.turns, metric) if record.turns else (None, "not_measured")
+
+
+def unflagged_value(record: Record, metric: Metric) -> tuple[float | None, str]:
+    """The same from those turns alone in which nothing was wrong with the machine."""
+    turns = tuple(turn for turn in record.turns if not turn.flags)
+    return _value(turns, metric) if turns else (None, ALL_FLAGGED)
+
+
+def percentile(record: Record, name: str) -> tuple[float | None, str]:
+    """p95 or p99 of single iterations in ns. A sample of many is a mean, and says nothing of its slowest."""
+    share, needed = PERCENTILES[name]
+    single = [one.ns_per_iteration for turn in record.turns for one in turn.timed if one.iterations == 1]
+    return (float(np.quantile(single, share)), "") if len(single) >= needed else (None, FEW_SAMPLES)
+
+
+def _value(turns: Sequence[Turn], metric: Metric) -> tuple[float | None, str]:
+    if metric == "time":
+        return median(sample.ns_per_iteration for turn in turns for sample in turn.timed), ""
+    name = Name.CPU if metric == "cpu" else Name.PEAK_ANONYMOUS
+    readings = [turn.readings.get(name) for turn in turns]
+    known = [reading.value for reading in readings if reading is not None and reading.value is not None]
+    if len(known) < len(readings):
+        return None, next((_why(reading) for reading in readings if reading is None or reading.value is None), "lost")
+    if metric == "memory":
+        return float(max(known)), ""
+    return sum(known) / sum(sample.iterations for turn in turns for sample in turn.samples), ""
+
+
+def _why(reading: Reading | None) -> str:
+    return "lost" if reading is None else reading.reason or "lost"
