@@ -60,6 +60,8 @@ class Name(StrEnum):
     SAMPLER_SAMPLES = "sampler_samples"
     SAMPLER_MISSED = "sampler_missed"
     SAMPLER_GAP = "sampler_gap_ns"
+    # Time that the orchestrator's own threads were ready and had no CPU.
+    OWN_WAIT = "orchestrator_wait_us"
 
 
 COUNTERS = (
