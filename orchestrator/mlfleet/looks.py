@@ -6,6 +6,7 @@ the same answer, so that a resumed run goes on as the interrupted one would have
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from mlfleet.stats import estimate
@@ -23,26 +24,33 @@ PRECISION_OF_EFFECT = 0.05
 BUDGET_S = 900
 
 
-def stop(pairs: Sequence[Mapping[int, float]], closed: int, spent_s: float, budget_s: float) -> Stop | None:
-    """Why a workload that is compared is not measured on, or None. `closed`: the number of its last closed block.
+@dataclass(frozen=True)
+class Pair:
+    """Two frameworks whose cells are open: ln(contestant's time / baseline's) by block, where both sides were ok."""
 
-    `pairs`: for each pair that is neither refused nor shut, ln(contestant's time / baseline's) by block, of the blocks
-    in which both sides were ok.
-    """
+    differences: Mapping[int, float]
+    # A gate between the two failed, as far as these blocks can tell: more blocks may yet tell otherwise.
+    refused: bool = False
+
+
+def stop(pairs: Sequence[Pair], closed: int, spent_s: float, budget_s: float) -> Stop | None:
+    """Why a workload that is compared is not measured on, or None. `closed`: the number of its last closed block."""
     if not pairs:
         return "none_left"
-    if look_due(pairs, closed) and all(precise(tuple(pair.values())) for pair in pairs):
-        return "precision"
+    if look_due(pairs, closed):
+        judged = [pair for pair in pairs if not pair.refused]
+        if all(precise(tuple(pair.differences.values())) for pair in judged):
+            return "precision" if judged else "none_left"
     return "budget" if spent_s >= budget_s else None
 
 
-def look_due(pairs: Sequence[Mapping[int, float]], closed: int) -> bool:
+def look_due(pairs: Sequence[Pair], closed: int) -> bool:
     """Whether the block that was just closed completed a number at which it is looked: once each, and nowhere else.
 
     A workload's number is that of its pair with the fewest complete blocks: none is judged on less than it needs.
     """
-    now = min(len(pair) for pair in pairs)
-    before = min(len(pair) - (closed in pair) for pair in pairs)
+    now = min(len(pair.differences) for pair in pairs)
+    before = min(len(pair.differences) - (closed in pair.differences) for pair in pairs)
     return now in LOOKS and before < now
 
 

@@ -8,8 +8,10 @@ from pydantic.dataclasses import dataclass
 
 from mlfleet.codec import decode
 from mlfleet.errors import StorageError
+from mlfleet.looks import BUDGET_S
 from mlfleet.model import STRICT, Environment, Identity, Metric, Param, Service, Setting, WeightsFact, Workload
 from mlfleet.plan import Block
+from mlfleet.resolution import Resolution
 
 # A release as Python and Rust packages number them: 1.9.1, 0.8.0, 2.0rc1.
 _VERSION = re.compile(r"\d+(\.\d+)+((a|b|rc)\d+)?((\.|-)(post|dev|alpha|beta|rc)\.?\d+)?")
@@ -115,7 +117,22 @@ class RunFile:
     constants: Mapping[str, float | int]
     # How long all blocks were thought to take, and workloads of the suite that its limit of time left no room for.
     forecast_s: float | None = None
+    # The same up to the first look; None where blocks are fixed.
+    first_look_s: float | None = None
     left_out: tuple[str, ...] = ()
+    # What equal services seemed to differ by on this host, as last validated; None where it never was.
+    resolution: Resolution | None = None
+    # Numbers of blocks at which a workload may stop; empty where `blocks` are fixed. Else those are the most.
+    looks: tuple[int, ...] = ()
+    # After which a workload that looks is not measured on, and no block is appended to any.
+    budget_s: float = BUDGET_S
+
+    @property
+    def blocks_text(self) -> str:
+        """How many blocks were planned of each workload: "5 blocks", "10 to 40 blocks"."""
+        if self.looks:
+            return f"{self.looks[0]} to {self.blocks} blocks"
+        return "1 block" if self.blocks == 1 else f"{self.blocks} blocks"
 
     def contestant(self, key: str) -> Contestant:
         """The contestant of that key."""

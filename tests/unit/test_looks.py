@@ -6,17 +6,21 @@ import random
 
 import pytest
 from mlfleet import looks
-from mlfleet.looks import LOOKS, look_due, precise, stop
+from mlfleet.looks import LOOKS, Pair, look_due, precise, stop
 from mlfleet.stats import estimate
 
 BUDGET_S = 900
 
 
-def pair(blocks, sd=0.002, point=0.0, seed=1, without=()):
-    """Log ratios by block, as many as are asked for, in blocks from 1 on that are not left out."""
+def pair(blocks, sd=0.002, point=0.0, seed=1, without=(), *, refused=False):
+    """Log ratios of as many blocks as are asked for, numbered from 1 without those that are left out."""
     draw = random.Random(seed)
     numbers = (number for number in itertools.count(1) if number not in without)
-    return {number: point + draw.gauss(0, sd) for number in itertools.islice(numbers, blocks)}
+    return Pair({number: point + draw.gauss(0, sd) for number in itertools.islice(numbers, blocks)}, refused)
+
+
+def values(one):
+    return tuple(one.differences.values())
 
 
 def test_the_numbers_of_the_rule():
@@ -31,13 +35,13 @@ def test_precision_stops_at_the_looks_and_nowhere_else():
 
 def test_a_difference_beyond_all_doubt_does_not_stop_a_pair_whose_interval_is_wide():
     blocks = pair(20, sd=0.10, point=0.5)
-    assert estimate(tuple(blocks.values())).p < 1e-9
+    assert estimate(values(blocks)).p < 1e-9
     assert stop([blocks], 20, 0, BUDGET_S) is None
 
 
 def test_equal_times_known_to_2_percent_stop_although_nothing_differs():
     blocks = pair(10, sd=0.01)
-    assert estimate(tuple(blocks.values())).p > 0.05
+    assert estimate(values(blocks)).p > 0.05
     assert stop([blocks], 10, 0, BUDGET_S) == "precision"
 
 
@@ -51,10 +55,11 @@ def test_the_half_width_is_that_of_the_97_percent_interval():
 
 def test_a_large_effect_needs_5_percent_of_its_logarithm():
     tenfold = pair(10, sd=0.1, point=math.log(10), seed=3)
-    half_width = math.expm1((lambda e: e.high - e.point)(estimate(tuple(tenfold.values()))))
+    found = estimate(values(tenfold))
+    half_width = math.expm1(found.high - found.point)
     assert 0.02 < half_width < 0.05 * math.log(10)
-    assert precise(tuple(tenfold.values()))
-    assert not precise(tuple(d - math.log(10) for d in tenfold.values()))
+    assert precise(values(tenfold))
+    assert not precise(tuple(d - math.log(10) for d in values(tenfold)))
 
 
 def test_every_pair_must_be_precise():
@@ -84,6 +89,13 @@ def test_precision_is_the_reason_where_the_budget_is_spent_too():
 
 def test_nothing_left_to_compare_stops_at_once():
     assert stop([], 1, 0, BUDGET_S) == "none_left"
+
+
+def test_a_refused_pair_is_not_waited_for_and_refuses_nobody_before_a_look():
+    assert stop([pair(10), pair(10, sd=0.2, refused=True)], 10, 0, BUDGET_S) == "precision"
+    assert stop([pair(10, refused=True)], 10, 0, BUDGET_S) == "none_left"
+    # One bad seed may refuse what the next blocks put right.
+    assert stop([pair(1, refused=True)], 1, 0, BUDGET_S) is None
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 9])
