@@ -19,6 +19,7 @@ from mlfleet.datasets import DataUnavailable
 from mlfleet.launch.surroundings import Surroundings
 from mlfleet.model import SCHEMA, Environment, Runtime, Service, Workload
 from mlfleet.plan import plan_blocks
+from mlfleet.resolution import load as known_resolution
 from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
 from mlfleet.setting import environment_of
 from mlfleet.tasks.control import TASKS as CONTROLS
@@ -141,6 +142,7 @@ def make_run(
     """Everything that is decided before the first trial. `engine`: version of the docker engine, if it is used."""
     setting, environment = environment_of(request.suite, runtime, around, request.device)
     facts = host.facts()
+    fingerprint = host.fingerprint(facts, {"docker_engine": engine})
     taking_part = contestants(request.services, request.named, request.pins, builder, environment, bench)
     rules = schedule.RULES[request.suite.schedule]
     able = [planned_workload(w, taking_part, environment, request.seed) for w in request.workloads]
@@ -165,7 +167,7 @@ def make_run(
         workloads=workloads,
         plan=plan_blocks(cells, request.blocks, rules.turns, request.seed),
         host=facts,
-        host_fingerprint=host.fingerprint(facts, {"docker_engine": engine}),
+        host_fingerprint=fingerprint,
         proto_sha256=hashlib.sha256((root / PROTO).read_bytes()).hexdigest(),
         commit=_commit(root),
         constants={
@@ -176,6 +178,7 @@ def make_run(
         },
         forecast_s=sized.seconds,
         left_out=sized.left_out,
+        resolution=known_resolution(fingerprint),
     )
 
 
