@@ -33,6 +33,8 @@ class Cell:
     seed: int
     rules: Rules
     fault: str | None = None
+    # What an iteration takes at least, by the task's bound and the host's roof; None: not known.
+    least_ns: float | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mlfleet.classify import Evidence, classify
-from mlfleet.model import Calibration, Phase, Quality, Record, Sample, Trial, Turn
+from mlfleet.model import Calibration, Phase, Quality, Reading, Record, Sample, Trial, Turn
 from mlfleet.payload import Receipt
 from mlfleet.verdict import Flag
 
@@ -24,6 +24,10 @@ class Parts:
     outputs_sha256: str | None = None
     recipe: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[Flag, ...] = ()
+    labels: tuple[str, ...] = ()
+    linear: tuple[Sample, ...] = ()
+    idle_cpu: Reading | None = None
+    turn_outputs: list[str] = field(default_factory=list)
     log_tail: str = ""
     # Of a bug of our own.
     trace: str = ""
@@ -52,4 +56,8 @@ class Parts:
             recipe=self.recipe,
             log_tail=self.log_tail + self.trace,
             flags=self.flags,
+            labels=self.labels,
+            linear=self.linear,
+            idle_cpu=self.idle_cpu,
+            turn_outputs=tuple(self.turn_outputs),
         )

@@ -7,16 +7,18 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Literal, Self
 
-from mlfleet import deadlines
+from mlfleet import deadlines, gates
 from mlfleet.bench import Bench, Cell
 from mlfleet.calls import CallFailed, Malformed, NotServing
 from mlfleet.classify import Evidence, check_identity, check_payload, check_stamps
 from mlfleet.client import Client
 from mlfleet.errors import MlfleetError
+from mlfleet.first_block import idle_cpu, linear_samples
 from mlfleet.launch.base import LaunchFailed, LaunchSpec, Running
 from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import NotOurSocket
 from mlfleet.meters import Meters
+from mlfleet.meters.own_wait import own_wait_us, waited
 from mlfleet.model import Calibration, Finding, Phase, Reading, Record, Sample, Trial, Turn
 from mlfleet.parts import Parts
 from mlfleet.payload import OutputsRefused, read_outputs
@@ -52,7 +54,8 @@ class TrialRun:
 
     def ready(self) -> bool:
         """Launch to warmed up and frozen; False if it ended on the way."""
-        for step in (self._launch, self._import, self._describe, self._prepare, self._cold, self._warm_up):
+        before = (self._launch, self._import, self._describe, self._prepare)
+        for step in (*before, self._cold, self._warm_up, self._first_block):
             if self.alive:
                 with self._phase():
                     step()
@@ -140,7 +143,17 @@ class TrialRun:
         self.parts.warm_up, self.parts.steady = warm_up(self._measure, calibration, self.cell.rules)
         self.parts.calibration = refine(calibration, self.parts.warm_up, self.cell.rules)
         self._leave("warm-up", start)
+
+    def _first_block(self) -> None:
+        """The gates of a run's first block, while the service is thawed; frozen it is whatever they found."""
+        parts, findings = self.parts, list[Finding]()
+        if self.trial.block == 1 and parts.calibration is not None:
+            parts.linear = linear_samples(self._measure, parts.calibration)
+            parts.idle_cpu = idle_cpu(self._meters.edge, self._bench.stop.wait)
+            self._bench.stop.check()
+            findings = [*gates.not_linear(parts.linear), *gates.works_on(parts.idle_cpu)]
         self._require_running().freeze()
+        self._fail_on(findings)
 
     def _turn(self, number: int, position: int) -> None:
         self.evidence.phase = "measure"
@@ -152,8 +165,10 @@ class TrialRun:
         before = self._meters.edge()
         reset = self._meters.reset_peak()
         running.thaw()
+        own_wait = own_wait_us()
         with self._meters.sampling() as sampled:
             measured = self._client.measure(schedule, deadlines.TURN_FACTOR * estimate_s + deadlines.TURN_S)
+        own = waited(own_wait, own_wait_us())
         running.freeze()
         readings = self._meters.turn_readings(before, self._meters.edge(), sampled, reset_ok=reset)
         turn = Turn(
@@ -163,10 +178,11 @@ class TrialRun:
             measured.sent_ns,
             measured.received_ns,
             measured.samples,
-            readings,
+            {**readings, **own},
         )
         self.parts.turns.append(turn)
-        self._fail_on(check_stamps(measured.samples, measured.sent_ns, measured.received_ns))
+        stamps = check_stamps(measured.samples, measured.sent_ns, measured.received_ns)
+        self._fail_on([*stamps, *gates.unexplained(turn, len(self.cell.environment.cpus))])
 
     def _collect(self) -> None:
         start = self._enter("collect")
@@ -182,7 +198,9 @@ class TrialRun:
             findings += task.check_work(case, outputs)
             self.parts.quality = task.score(case, outputs)
             findings += self.parts.quality.findings
-        self._fail_on([*flaws, *findings])
+        parts = self.parts
+        parts.labels = gates.labels(parts.turns, parts.steady, self.cell.environment.device)
+        self._fail_on([*flaws, *findings, *gates.beyond_light(parts.turns, self.cell.least_ns)])
 
     def _measure(self, schedule: Sequence[int]) -> tuple[Sample, ...]:
         measured = self._client.measure(schedule, deadlines.FIRST_S)
