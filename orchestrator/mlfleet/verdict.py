@@ -3,8 +3,9 @@
 from enum import StrEnum
 from typing import Literal
 
-# What a runtime could not give a trial; the others give all. `not_fresh` leaves its comparisons inconclusive.
-Flag = Literal["peers_running", "not_fresh"]
+# What a runtime could not give a trial; the others give all. `not_fresh` leaves its comparisons inconclusive. From
+# `throttled` on: what the machine did over the trial's own turns, which makes it `disturbed`.
+Flag = Literal["peers_running", "not_fresh", "throttled", "contended", "stolen", "hot", "gap", "memory_short"]
 PEERS_RUNNING: Flag = "peers_running"
 NOT_FRESH: Flag = "not_fresh"
 
