@@ -26,7 +26,7 @@ CACHES_READ = 4
 # Where the kernel does not tell the last-level cache: larger than most, so that reads come from memory all the same.
 _ASSUMED_CACHE_BYTES = 64 << 20
 _TIMEOUT_S = 120
-_TYPES = {"F32": np.float32, "F64": np.float64}
+_TYPES: Mapping[str, type[np.float32] | type[np.float64]] = {"F32": np.float32, "F64": np.float64}
 _CACHES = "sys/devices/system/cpu/cpu{}/cache"
 
 
@@ -39,6 +39,11 @@ def roof(cpus: Sequence[int], device: str, fingerprint: Mapping[str, str | int |
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode(best))
     return best
+
+
+def unknown(_cpus: Sequence[int], _device: str, _fingerprint: Mapping[str, str | int | None]) -> Roof:
+    """Nothing was probed: of a bench that measures nothing, or of services that are merely attached to."""
+    return _none("not_visible")
 
 
 def joined(now: Roof, before: Roof | None) -> Roof:

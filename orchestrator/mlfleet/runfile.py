@@ -9,7 +9,19 @@ from pydantic.dataclasses import dataclass
 from mlfleet.codec import decode
 from mlfleet.errors import StorageError
 from mlfleet.looks import BUDGET_S
-from mlfleet.model import STRICT, Environment, Identity, Metric, Param, Service, Setting, WeightsFact, Workload
+from mlfleet.model import (
+    STRICT,
+    Bound,
+    Environment,
+    Identity,
+    Metric,
+    Param,
+    Roof,
+    Service,
+    Setting,
+    WeightsFact,
+    Workload,
+)
 from mlfleet.plan import Block
 from mlfleet.resolution import Resolution
 
@@ -79,6 +91,10 @@ class PlannedWorkload:
     cells: Mapping[str, str]
     # The model whose weights are in the payload, if it is not the dataset's own.
     weights: WeightsFact | None = None
+    # The least that any admissible algorithm does in an iteration; None where nothing is known.
+    bound: Bound | None = None
+    # Its honest work is no more than a call costs: no gate tells it from nothing.
+    trivial: bool = False
 
     @property
     def data_text(self) -> str:
@@ -126,6 +142,8 @@ class RunFile:
     looks: tuple[int, ...] = ()
     # After which a workload that looks is not measured on, and no block is appended to any.
     budget_s: float = BUDGET_S
+    # What the CPU set can do at best, probed before the first trial; None: recorded before it was probed.
+    roof: Roof | None = None
 
     @property
     def blocks_text(self) -> str:

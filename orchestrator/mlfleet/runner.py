@@ -11,6 +11,7 @@ from mlfleet.bench import Bench, Cell
 from mlfleet.block import measure_block
 from mlfleet.course import blocks_left, course
 from mlfleet.errors import HostError, InterruptedRun, MlfleetError, StorageError
+from mlfleet.gates import least_ns
 from mlfleet.ledger import Ledger
 from mlfleet.ledger_lines import BlockBody, CloseBody, NoteBody, StopBody, attempts
 from mlfleet.model import Record, Trial
@@ -60,6 +61,7 @@ def cells_of(run: RunFile) -> dict[tuple[str, str], Cell]:
                 environment=run.environment,
                 seed=run.seed,
                 rules=RULES["short" if run.schedule == "short" else "standard"],
+                least_ns=least_ns(planned.bound, run.roof),
             )
     return cells
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from mlfleet import assemble
+from mlfleet import assemble, roofline
 from mlfleet import build as builds
 from mlfleet.bench import Bench
 from mlfleet.calls import CallFailed, Malformed
@@ -107,4 +107,5 @@ def open_bench(run: str, runtime: Runtime, stop: Stop) -> Iterator[Bench]:
             socket_folder=sockets.fresh,
             labels=sockets.labels,
             progress=_say_describe,
+            roof=roofline.roof,
         )
