@@ -65,6 +65,15 @@ def test_a_file_of_the_users_with_every_key(written: Written) -> None:
     assert suite.workloads[0].params == {"k": 3, "max_iter": 300}
 
 
+def test_a_suite_that_looks_has_its_looks_and_a_budget_of_15_minutes(written: Written) -> None:
+    suite = load_suite(written(HEAD.replace("5", '"looks"') + ROW))
+    assert (suite.blocks, suite.looks, suite.budget_seconds) == (40, (10, 15, 20, 30, 40), 900)
+
+
+def test_blocks_that_are_fixed_have_no_looks(written: Written) -> None:
+    assert load_suite(written(HEAD + ROW)).looks == ()
+
+
 REFUSED = {
     "unknown key": (HEAD + "itres = 1\n" + ROW, 1, "unknown key 'itres'"),
     "near key": (HEAD + "bloks = 1\n" + ROW, 1, "did you mean 'blocks'"),
@@ -82,6 +91,12 @@ REFUSED = {
     "name": (HEAD + ROW.replace('"a"', '"A b"'), 6, "name is"),
     "twins": (HEAD + ROW + ROW, 12, "stands twice"),
     "blocks": (HEAD.replace("5", "true") + ROW, 1, "blocks is True"),
+    "blocks below 5": (
+        HEAD.replace("5", "4") + ROW,
+        1,
+        'blocks is 4; awaited: "looks", or a whole number from 5 to 100',
+    ),
+    "no word for blocks": (HEAD.replace("5", '"look"') + ROW, 1, "blocks is 'look'; awaited: \"looks\""),
     "no blocks": (HEAD.replace("blocks = 5", "") + ROW, 1, "blocks is missing"),
     "memory": (HEAD.replace("2 GiB", "2 GB") + ROW, 1, "memory is '2 GB'; awaited: a size"),
     "no memory": (HEAD.replace("2 GiB", "0 GiB") + ROW, 1, "memory is '0 GiB'"),
