@@ -12,7 +12,8 @@ from mlfleet.calls import CallFailed
 from mlfleet.client import Measured
 from mlfleet.errors import InterruptedRun
 from mlfleet.launch.base import Exit, LaunchFailed
-from mlfleet.model import Environment, Identity, Prepared, Reading, Sample, Service, TaskFact, Trial
+from mlfleet.model import Environment, Identity, Prepared, Reading, Sample, Sentinel, Service, TaskFact, Trial
+from mlfleet.noise import Limits
 from mlfleet.schedule import RULES
 from mlfleet.tasks.control import WORKLOAD
 
@@ -45,6 +46,11 @@ class Fleet:
     clock: list = field(default_factory=lambda: [1_000])
     stop_after: str = ""
     stopped: bool = False
+    # What a turn's readings are, beside those of every turn; by service.
+    readings: dict = field(default_factory=dict)
+    limits: Limits | None = field(default_factory=Limits)
+    memory_free: float | None = 0.5
+    running_flags: tuple = ()
 
     def log(self, *event: object) -> None:
         self.events.append(" ".join(map(str, event)))
@@ -72,7 +78,17 @@ class Fleet:
             open_meters=self._meters,
             socket_folder=lambda: self.folder,
             progress=lambda *_: None,
+            limits=self.limits,
+            sentinel=self._sentinel,
+            memory_free=lambda: self.memory_free,
+            clock=lambda: self.clock[0],
         )
+
+    def _sentinel(self, cpu: int) -> Sentinel:
+        """Each is one longer than the one before, so that a test can tell them apart."""
+        self.log("sentinel")
+        count = self.events.count("sentinel")
+        return Sentinel(Reading(1000 + count, "ns", f"CPU {cpu}"), Reading(2000 + count, "ns", f"CPU {cpu}"))
 
     @contextmanager
     def _connect(self, socket: Path, _stop: object) -> Iterator["Client"]:
@@ -81,7 +97,7 @@ class Fleet:
     @contextmanager
     def _meters(self, _pid: int, _runtime: str, _cpus: tuple[int, ...]) -> Iterator["Meters"]:
         try:
-            yield Meters(self)
+            yield Meters(self, [event for event in self.events if event.startswith("launch")][-1].partition(" ")[2])
         finally:
             self.log("close meters")
 
@@ -114,7 +130,7 @@ class Launcher:
         if text := self.fleet.behaviour(key).fail_launch:
             raise LaunchFailed(text)
         try:
-            yield Running(self.fleet, key)
+            yield Running(self.fleet, key, flags=self.fleet.running_flags)
         finally:
             self.fleet.log("remove", key)
 
@@ -213,6 +229,7 @@ class Client:
 @dataclass
 class Meters:
     fleet: Fleet
+    key: str = ""
 
     def edge(self) -> dict[str, Reading]:
         self.fleet.log("read")
@@ -233,7 +250,7 @@ class Meters:
         return {
             "cpu_ns": Reading(1_000_000, "ns", "fake"),
             "memory_peak_anonymous": Reading(100 << 20, "bytes", "fake"),
-        }
+        } | self.fleet.readings.get(self.key, {})
 
 
 def refused(code: str, reason: str = "") -> CallFailed:

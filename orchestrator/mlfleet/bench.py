@@ -1,16 +1,19 @@
 """What a trial needs: its cell, and the bench it runs on. Tests hand in benches that take no time."""
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mlfleet import roofline
 from mlfleet.client import Client
 from mlfleet.launch.base import Launcher
 from mlfleet.launch.ready import Stopper
 from mlfleet.meters import Meters
-from mlfleet.model import Environment, Runtime, Service
+from mlfleet.model import Environment, Roof, Runtime, Sentinel, Service
+from mlfleet.noise import Limits
 from mlfleet.payload import Payload
 from mlfleet.schedule import Rules
 from mlfleet.tasks import Case, Task
@@ -55,6 +58,15 @@ class Bench:
     labels: Mapping[str, str] = field(default_factory=dict)
     # Keeps outputs by their SHA-256.
     store_blob: Callable[[bytes], str] = lambda data: hashlib.sha256(data).hexdigest()
+    # Beyond these the machine flags a turn or disturbs a trial. None: times are not compared, so it is not judged.
+    limits: Limits | None = None
+    # The sentinel on that CPU, and the share of the memory that is free. None: nobody asks.
+    sentinel: Callable[[int], Sentinel | None] = lambda _cpu: None
+    memory_free: Callable[[], float | None] = lambda: None
+    # What a CPU set can do at best: of its CPUs, the device, and the host's fingerprint.
+    roof: Callable[[tuple[int, ...], str, Mapping[str, str | int | None]], Roof] = roofline.unknown
+    # CLOCK_MONOTONIC in ns.
+    clock: Callable[[], int] = time.monotonic_ns
 
     def watched_by(self, progress: Callable[[str, str], None], store_blob: Callable[[bytes], str]) -> "Bench":
         """The same bench, showing its phases and keeping its outputs elsewhere."""

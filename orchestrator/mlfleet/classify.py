@@ -1,11 +1,11 @@
 """Evidence in, exactly one verdict out: pure and total. A measured time never decides a retry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlfleet.client import PROTOCOL
 from mlfleet.launch.base import Exit, LaunchFailed
 from mlfleet.model import Calibration, Environment, Finding, Identity, Prepared, Sample, Turn
-from mlfleet.verdict import Verdict
+from mlfleet.verdict import Flag, Verdict
 
 # Signals of a process's own making; others come from outside.
 _OWN_SIGNALS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 11: "SIGSEGV", 31: "SIGSYS"}
@@ -30,13 +30,15 @@ class Evidence:
     identity: Identity | None = None
     prepared: Prepared | None = None
     findings: tuple[Finding, ...] = ()
+    # What the machine did, with a sentence that says how much.
+    disturbed: dict[Flag, str] = field(default_factory=dict)
     # An exception of the orchestrator's own.
     own_error: str | None = None
 
 
 def classify(evidence: Evidence) -> tuple[Verdict, str]:
     """The verdict and its reason; the order of the rules is their weight, and the first match wins."""
-    for rule in (_interrupted, _launch, _memory, _exit, _own, _call, _findings):
+    for rule in (_interrupted, _launch, _memory, _exit, _own, _call, _findings, _disturbed):
         if found := rule(evidence):
             return found
     return Verdict.OK, ""
@@ -184,3 +186,8 @@ def _findings(evidence: Evidence) -> tuple[Verdict, str] | None:
         return None
     first = min(evidence.findings, key=lambda finding: _WEIGHT.index(Verdict(finding.code)))
     return Verdict(first.code), first.detail
+
+
+def _disturbed(evidence: Evidence) -> tuple[Verdict, str] | None:
+    """Last of all: whatever else went wrong was not the machine's doing."""
+    return (Verdict.DISTURBED, "; ".join(evidence.disturbed.values())) if evidence.disturbed else None

@@ -55,7 +55,7 @@ class Parts:
             outputs_sha256=self.outputs_sha256,
             recipe=self.recipe,
             log_tail=self.log_tail + self.trace,
-            flags=self.flags,
+            flags=(*self.flags, *evidence.disturbed),
             labels=self.labels,
             linear=self.linear,
             idle_cpu=self.idle_cpu,

@@ -12,19 +12,20 @@ from mlfleet.bench import Bench, Cell
 from mlfleet.calls import CallFailed, Malformed, NotServing
 from mlfleet.classify import Evidence, check_identity, check_payload, check_stamps
 from mlfleet.client import Client
+from mlfleet.disturbed import disturbances
 from mlfleet.errors import MlfleetError
 from mlfleet.first_block import idle_cpu, linear_samples
 from mlfleet.launch.base import LaunchFailed, LaunchSpec, Running
 from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import NotOurSocket
 from mlfleet.meters import Meters
-from mlfleet.meters.own_wait import own_wait_us, waited
-from mlfleet.model import Calibration, Finding, Phase, Reading, Record, Sample, Trial, Turn
+from mlfleet.model import Calibration, Finding, Phase, Reading, Record, Sample, Trial
 from mlfleet.parts import Parts
 from mlfleet.payload import OutputsRefused, read_outputs
 from mlfleet.schedule import calibrate, refine, warm_up
+from mlfleet.turn import take_turn
+from mlfleet.verdict import Flag
 
-S = 1_000_000_000
 EXIT_WAIT_S, EXIT_POLL_S = 2.0, 0.05
 PhaseName = Literal["launch", "import", "prepare", "cold", "warm-up", "collect"]
 
@@ -62,15 +63,23 @@ class TrialRun:
         return self.alive
 
     def turn(self, number: int, position: int) -> None:
-        """One turn: edge, reset, thaw, measure under the sampler, freeze, edge."""
+        """One turn, kept with the others; `take_turn` has its order."""
         with self._phase():
             self._turn(number, position)
+
+    def disturb(self, by: Flag, how: str) -> None:
+        """The machine is not fit to measure on: nothing more of this trial is."""
+        self.evidence.disturbed[by] = how
+        self.alive = False
 
     def finish(self) -> Record:
         """Collect, score, judge: the record of this trial."""
         if self.alive:
             with self._phase():
                 self._collect()
+        limits = self._bench.limits
+        if limits is not None:
+            self.evidence.disturbed |= disturbances(self.parts.turns, len(self.cell.environment.cpus), limits)
         return self.parts.record(self.trial, self.cell.image_id, self.evidence)
 
     def _launch(self) -> None:
@@ -160,28 +169,11 @@ class TrialRun:
         self._bench.progress(self.trial.framework, "measure")
         running, calibration = self._require_running(), self.parts.calibration
         assert calibration is not None, "cold has calibrated"  # noqa: S101
-        schedule = calibration.schedule
-        estimate_s = calibration.iteration_ns * sum(schedule) / S
-        before = self._meters.edge()
-        reset = self._meters.reset_peak()
-        running.thaw()
-        own_wait = own_wait_us()
-        with self._meters.sampling() as sampled:
-            measured = self._client.measure(schedule, deadlines.TURN_FACTOR * estimate_s + deadlines.TURN_S)
-        own = waited(own_wait, own_wait_us())
-        running.freeze()
-        readings = self._meters.turn_readings(before, self._meters.edge(), sampled, reset_ok=reset)
-        turn = Turn(
-            number,
-            position,
-            calibration.discarded,
-            measured.sent_ns,
-            measured.received_ns,
-            measured.samples,
-            {**readings, **own},
+        turn = take_turn(
+            (number, position), calibration, self.cell.environment, self._bench, running, self._client, self._meters
         )
         self.parts.turns.append(turn)
-        stamps = check_stamps(measured.samples, measured.sent_ns, measured.received_ns)
+        stamps = check_stamps(turn.samples, turn.sent_ns, turn.received_ns)
         self._fail_on([*stamps, *gates.unexplained(turn, len(self.cell.environment.cpus))])
 
     def _collect(self) -> None:
@@ -234,7 +226,7 @@ class TrialRun:
         try:
             yield
         except GateFailed:
-            self.alive = False
+            self._end()
             return
         except LaunchFailed as error:
             evidence.launch_error = error
@@ -256,6 +248,12 @@ class TrialRun:
         self.alive = False
         self._bench.stop.check()
         self._gather()
+        self._end()
+
+    def _end(self) -> None:
+        """Remove the service at once: left alone it would run beside the turns of the others."""
+        self.alive = False
+        self._stack.close()
 
     def _gather(self) -> None:
         """How the service ended, if it did: a broken channel looks the same for a crash, a kill and an OOM."""
