@@ -23,6 +23,7 @@ COMMANDS = MappingProxyType(
         "data": "data:data",
         "run": "run:run",
         "report": "report:report",
+        "verify": "verify:verify",
         "review": "review:review",
         "clean": "build:clean",
     }

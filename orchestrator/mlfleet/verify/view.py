@@ -1,0 +1,246 @@
+"""A run and its trials as far as they are checked; fields that are not named here may come and go."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from mlfleet.verify.plain import Json, Malformed, Node
+
+# What each verdict says about its cell; from the closed list of verdicts. One that is not here is a finding.
+_GROUPS = {
+    "ok": "ok",
+    "not_run": "unsupported not_built data_unavailable device_unavailable",
+    "failed": "launch_failed version_mismatch timed_out exited crashed out_of_memory pids_exhausted size_exceeded "
+    "protocol_violation adapter_error",
+    "invalid": "wrong_device wrong_payload impossible_time unexplained_time bad_output short_work outside_tolerance "
+    "cached background_work",
+    "lost": "disturbed killed paused transport_failed data_loss daemon_lost interrupted",
+    "ours": "orchestrator_error",
+}
+GROUPS: Mapping[str, str] = {verdict: group for group, names in _GROUPS.items() for verdict in names.split()}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A value from outside, or none with its reason."""
+
+    value: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Calls of step between two reads of the clock, in ns."""
+
+    iterations: int
+    start: int
+    end: int
+
+    @property
+    def per_iteration(self) -> float:
+        """Nanoseconds of one iteration."""
+        return (self.end - self.start) / self.iterations
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One call; its first `discarded` samples enter nothing."""
+
+    number: int
+    position: int
+    discarded: int
+    sent: int
+    received: int
+    samples: tuple[Sample, ...]
+    readings: Mapping[str, Reading]
+    flags: tuple[str, ...]
+
+    @property
+    def timed(self) -> tuple[Sample, ...]:
+        """Those that count."""
+        return self.samples[self.discarded :]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A `record` line. `body` is the whole of it, for what only one check reads."""
+
+    line: int
+    workload: str
+    setting: str
+    framework: str
+    cell: str
+    block: int
+    attempt: int
+    verdict: str
+    body: Node
+
+    @property
+    def group(self) -> str:
+        """What the verdict says about the cell."""
+        return GROUPS.get(self.verdict, "failed")
+
+    @property
+    def name(self) -> str:
+        """The trial for a reader."""
+        return f"{self.workload} {self.framework} block {self.block}"
+
+    @cached_property
+    def turns(self) -> tuple[Turn, ...]:
+        """What was measured."""
+        return tuple(_turn(node) for node in self.body["turns"].items())
+
+    @cached_property
+    def cold(self) -> Sample | None:
+        """The first iteration of the process."""
+        found = self.body.get("cold")
+        return _sample(found) if found else None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What the runtime could not give."""
+        found = self.body.get("flags")
+        return found.texts() if found else ()
+
+    @property
+    def findings(self) -> tuple[tuple[str, str], ...]:
+        """Gates that failed, each with its code."""
+        return tuple((one["gate"].text(), one["code"].text()) for one in self.body["findings"].items())
+
+    @property
+    def receipt(self) -> Mapping[str, Json]:
+        """The work that ran."""
+        return self.body["receipt"].members()
+
+    @property
+    def iterations(self) -> int | None:
+        """Calls of step a sample, as calibrated."""
+        found = self.body.get("calibration")
+        return found["iterations"].integer() if found else None
+
+    def phase_ns(self, name: str) -> int | None:
+        """How long a phase took."""
+        phase = self.phase(name)
+        return phase["end_ns"].integer() - phase["start_ns"].integer() if phase else None
+
+    def phase(self, name: str) -> Node | None:
+        """A phase by its name."""
+        return next((one for one in self.body["phases"].items() if one["name"].text() == name), None)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A workload of run.json, with the cell ids of those that measure it."""
+
+    name: str
+    control: bool
+    parity: str
+    cells: Mapping[str, str]
+    body: Node
+
+    @property
+    def spread(self) -> tuple[int, float] | None:
+        """Blocks k and margin delta of rule S, where quality is judged over blocks."""
+        if not self.parity.startswith("S("):
+            return None
+        blocks, _, margin = self.parity[2:].partition(")")[0].partition(",")
+        return int(blocks), float(margin)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was decided before the first trial."""
+
+    name: str
+    setting: str
+    margin: float
+    metrics: tuple[str, ...]
+    baselines: Mapping[str, str]
+    workloads: tuple[Workload, ...]
+    body: Node
+
+    def resolution(self, metric: str, workload: str) -> float | None:
+        """What this host shows between equal services, as a share; None where it was not measured."""
+        del metric, workload
+        return None
+
+    def contestant(self, key: str) -> Node:
+        """A service that takes part."""
+        for one in self.body["contestants"].items():
+            if one["service"]["key"].text() == key:
+                return one
+        raise Malformed(f"contestants: no {key!r}")
+
+    def workload(self, name: str) -> Workload | None:
+        """A workload by its name."""
+        return next((one for one in self.workloads if one.name == name), None)
+
+
+def run_view(body: Node) -> Run:
+    """run.json. Raises Malformed."""
+    return Run(
+        name=body["run"].text(),
+        setting=body["setting"].text(),
+        margin=body["margin"].number(),
+        metrics=body["metrics"].texts(),
+        baselines={key: node.text() for key, node in body["baselines"].entries()},
+        workloads=tuple(
+            Workload(
+                name=one["workload"]["name"].text(),
+                control=one["control"].flag(),
+                parity=one["parity"].text(),
+                cells={key: node.text() for key, node in one["cells"].entries()},
+                body=one,
+            )
+            for one in body["workloads"].items()
+        ),
+        body=body,
+    )
+
+
+def trial_view(line: int, body: Node) -> Trial:
+    """A `record` line's body. Raises Malformed, also for samples that cannot be read."""
+    trial = body["trial"]
+    found = Trial(
+        line=line,
+        workload=trial["workload"].text(),
+        setting=trial["setting"].text(),
+        framework=trial["framework"].text(),
+        cell=trial["cell"].text(),
+        block=trial["block"].integer(),
+        attempt=trial["attempt"].integer(),
+        verdict=body["verdict"].text(),
+        body=body,
+    )
+    # Read now, so that a trial that cannot be read is one finding and not one in each check.
+    _ = (found.turns, found.cold, found.findings, found.receipt, found.iterations)
+    return found
+
+
+def _turn(node: Node) -> Turn:
+    flags = node.get("flags")
+    return Turn(
+        number=node["number"].integer(),
+        position=node["position"].integer(),
+        discarded=node["discarded"].integer(),
+        sent=node["sent_ns"].integer(),
+        received=node["received_ns"].integer(),
+        samples=tuple(_sample(one) for one in node["samples"].items()),
+        readings={key: reading(one) for key, one in node["readings"].entries()},
+        flags=flags.texts() if flags else (),
+    )
+
+
+def reading(node: Node) -> Reading:
+    """A reading. Raises Malformed for one that has neither value nor reason."""
+    value, reason = node.get("value"), node.get("reason")
+    if value is None and reason is None:
+        raise Malformed(f"{node.place} has neither value nor reason")
+    return Reading(value.integer() if value else None, reason.text() if reason else "")
+
+
+def _sample(node: Node) -> Sample:
+    found = Sample(node["iterations"].integer(), node["start_ns"].integer(), node["end_ns"].integer())
+    if found.iterations < 1:
+        raise Malformed(f"{node.place}.iterations is {found.iterations}, at least 1 awaited")
+    return found
