@@ -31,7 +31,7 @@ from mlfleet.verdict import Verdict
 NULLS = """
 [suite]
 name = "nulls"
-blocks = 2
+blocks = 5
 schedule = "short"
 memory = "512 MiB"
 budget = "1 min"

@@ -16,7 +16,6 @@ from mlfleet import (
     deadlines,
     host,
     looks,
-    outcomes,
     parity,
     runner,
     schedule,
@@ -27,7 +26,7 @@ from mlfleet import (
 from mlfleet.meters import sampler
 
 MODULES: tuple[ModuleType, ...] = (
-    schedule, deadlines, host, sizing, runner, course, looks, sampler, stats, values, parity, compare, outcomes,
+    schedule, deadlines, host, sizing, runner, course, looks, sampler, stats, values, parity, compare,
 )  # fmt: skip
 
 
