@@ -128,6 +128,7 @@ def test_a_run_is_written_as_by_any_runtime_and_labelled(measured):
         "report.html",
         "benchmark_summary.txt",
         "benchmark_results_complete.csv",
+        "report.json",
         "blobs",
     }
     assert made <= {path.name for path in folder.iterdir()}

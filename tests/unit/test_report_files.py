@@ -116,10 +116,12 @@ def test_files_are_written_whole(tmp_path):
         "report.html",
         "benchmark_results_complete.csv",
         "benchmark_summary.txt",
+        "report.json",
     }
     assert all(path.stat().st_size > 1000 for path in paths)
     assert all(path.stat().st_mode & 0o777 == 0o644 for path in paths)
     assert paths[0].read_bytes().decode() == report_csv(TABLE)
+    assert json.loads(paths[1].read_bytes()) == report_json(TABLE)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
