@@ -119,6 +119,8 @@ class Task:
     trivial: bool = False
     # The parameter that work grows with, for these parameters; None where time follows from no single one.
     size: Callable[[Mapping[str, Param]], Size | None] = lambda _params: None
+    # Where the payload holds nothing: the parameter that is raised by one to ask something else of the same size.
+    nudged: str = ""
     # Time depends on the values, not on their number alone: trees, convergence, generation of free length.
     value_dependent: bool = False
     # The first iteration of a job may take long: what is compiled or tuned then.
