@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mlfleet import roofline
 from mlfleet.client import Client
-from mlfleet.launch.base import Launcher
+from mlfleet.launch.base import Launcher, LaunchSpec
 from mlfleet.launch.ready import Stopper
 from mlfleet.meters import Meters
-from mlfleet.model import Environment, Roof, Runtime, Sentinel, Service
+from mlfleet.model import Environment, Roof, Runtime, Sentinel, Service, Trial
 from mlfleet.noise import Limits
 from mlfleet.payload import Payload
 from mlfleet.schedule import Rules
@@ -71,3 +71,21 @@ class Bench:
     def watched_by(self, progress: Callable[[str, str], None], store_blob: Callable[[bytes], str]) -> "Bench":
         """The same bench, showing its phases and keeping its outputs elsewhere."""
         return replace(self, progress=progress, store_blob=store_blob)
+
+    def launch_spec(self, cell: Cell, trial: Trial) -> LaunchSpec:
+        """How a trial's service is launched, in a fresh folder."""
+        return LaunchSpec(
+            service=cell.service,
+            image_id=cell.image_id,
+            environment=cell.environment,
+            payload=cell.payload.path if cell.environment.transport == "mapped" else None,
+            name=f"mlf-{self.run8}-{cell.id[:8]}-{trial.block}-{trial.attempt}",
+            socket_folder=self.socket_folder(),
+            labels={
+                **self.labels,
+                "dev.mlfleet.cell": cell.id,
+                "dev.mlfleet.block": str(trial.block),
+                "dev.mlfleet.attempt": str(trial.attempt),
+            },
+            fault=cell.fault,
+        )

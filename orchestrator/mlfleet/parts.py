@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mlfleet import gates
+from mlfleet.bench import Cell
 from mlfleet.classify import Evidence, classify
-from mlfleet.model import Calibration, Phase, Quality, Reading, Record, Sample, Trial, Turn
-from mlfleet.payload import Receipt
+from mlfleet.model import Calibration, Finding, Phase, Quality, Reading, Record, Sample, Trial, Turn
+from mlfleet.payload import Receipt, read_outputs
 from mlfleet.verdict import Flag
 
 
@@ -61,3 +63,20 @@ class Parts:
             idle_cpu=self.idle_cpu,
             turn_outputs=tuple(self.turn_outputs),
         )
+
+
+def judged(cell: Cell, parts: Parts, data: bytes) -> list[Finding]:
+    """Score a trial's outputs, and hold its receipt and its times against what the task can be; gives what failed.
+
+    Raises OutputsRefused where `data` is no file of outputs.
+    """
+    outputs, parts.receipt = read_outputs(data)
+    task, case = cell.task, cell.case
+    findings = list(task.check_receipt(case, parts.receipt))
+    flaws = task.check_outputs(case, outputs)
+    if not flaws:
+        findings += task.check_work(case, outputs)
+        parts.quality = task.score(case, outputs)
+        findings += parts.quality.findings
+    parts.labels = gates.labels(parts.turns, parts.steady, cell.environment.device)
+    return [*flaws, *findings, *gates.beyond_light(parts.turns, cell.least_ns)]

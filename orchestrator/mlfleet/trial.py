@@ -15,13 +15,13 @@ from mlfleet.client import Client
 from mlfleet.disturbed import disturbances
 from mlfleet.errors import MlfleetError
 from mlfleet.first_block import idle_cpu, linear_samples
-from mlfleet.launch.base import LaunchFailed, LaunchSpec, Running
+from mlfleet.launch.base import LaunchFailed, Running
 from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import NotOurSocket
 from mlfleet.meters import Meters
 from mlfleet.model import Calibration, Finding, Phase, Reading, Record, Sample, Trial
-from mlfleet.parts import Parts
-from mlfleet.payload import OutputsRefused, read_outputs
+from mlfleet.parts import Parts, judged
+from mlfleet.payload import OutputsRefused
 from mlfleet.schedule import calibrate, refine, warm_up
 from mlfleet.turn import take_turn
 from mlfleet.verdict import Flag
@@ -84,25 +84,10 @@ class TrialRun:
 
     def _launch(self) -> None:
         start = self._enter("launch")
-        cell = self.cell
-        spec = LaunchSpec(
-            service=cell.service,
-            image_id=cell.image_id,
-            environment=cell.environment,
-            payload=cell.payload.path if cell.environment.transport == "mapped" else None,
-            name=f"mlf-{self._bench.run8}-{cell.id[:8]}-{self.trial.block}-{self.trial.attempt}",
-            socket_folder=self._bench.socket_folder(),
-            labels={
-                **self._bench.labels,
-                "dev.mlfleet.cell": cell.id,
-                "dev.mlfleet.block": str(self.trial.block),
-                "dev.mlfleet.attempt": str(self.trial.attempt),
-            },
-            fault=cell.fault,
-        )
+        spec = self._bench.launch_spec(self.cell, self.trial)
         self._running = self._stack.enter_context(self._bench.launcher.launch(spec))
         self.parts.recipe, self.parts.flags = dict(self._running.recipe), self._running.flags
-        environment = cell.environment
+        environment = self.cell.environment
         meters = self._bench.open_meters(self._running.pid, environment.runtime, environment.cpus)
         self._meters = self._stack.enter_context(meters)
         self._leave("launch", start)
@@ -182,17 +167,7 @@ class TrialRun:
         data = self._client.collect(deadlines.OUTPUT_LIMIT_BYTES, deadlines.COLLECT_S)
         self._leave("collect", start)
         self.parts.outputs_sha256 = self._bench.store_blob(data)
-        outputs, self.parts.receipt = read_outputs(data)
-        task, case = self.cell.task, self.cell.case
-        findings = list(task.check_receipt(case, self.parts.receipt))
-        flaws = task.check_outputs(case, outputs)
-        if not flaws:
-            findings += task.check_work(case, outputs)
-            self.parts.quality = task.score(case, outputs)
-            findings += self.parts.quality.findings
-        parts = self.parts
-        parts.labels = gates.labels(parts.turns, parts.steady, self.cell.environment.device)
-        self._fail_on([*flaws, *findings, *gates.beyond_light(parts.turns, self.cell.least_ns)])
+        self._fail_on(judged(self.cell, self.parts, data))
 
     def _measure(self, schedule: Sequence[int]) -> tuple[Sample, ...]:
         measured = self._client.measure(schedule, deadlines.FIRST_S)

@@ -56,7 +56,7 @@ def take_turn(
     if bench.limits is None:
         return turn
     flags = known_flags(turn, len(environment.cpus), bench.limits)
-    return replace(turn, flags=(*flags, PEERS_RUNNING) if PEERS_RUNNING in running.flags else flags)
+    return replace(turn, flags=(*flags, "peers_running") if PEERS_RUNNING in running.flags else flags)
 
 
 def closed(turns: Sequence[Turn], last: Sentinel | None) -> list[Turn]:
