@@ -39,8 +39,9 @@ class CellRow:
     records: tuple[Record, ...]
     # p95 and p99 of single iterations in ns with 97 % intervals, or None and the reason.
     percentiles: Mapping[str, tuple[Estimate | None, str]]
-    # Turns of its ok trials, and in how many of them each flag was seen.
+    # Turns of its ok trials, how many carry a flag, and in how many of them each flag was seen.
     turns: int
+    flagged_turns: int
     flagged: Mapping[TurnFlag, int]
 
     @property
@@ -77,6 +78,7 @@ def cell_row(run: RunFile, planned: PlannedWorkload, framework: str, records: Se
         records=tuple(records),
         percentiles={name: _estimate(counted, partial(percentile, name=name)) for name in PERCENTILES},
         turns=sum(len(record.turns) for record in fine),
+        flagged_turns=sum(bool(turn.flags) for record in fine for turn in record.turns),
         flagged=Counter(flag for record in fine for turn in record.turns for flag in turn.flags),
     )
 

@@ -7,20 +7,24 @@ from statistics import median
 
 from mlfleet import multiplicity, parity, stats
 from mlfleet.cells import FEW_BLOCKS, CellRow
-from mlfleet.model import Metric, Record, Setting
+from mlfleet.model import Metric, Setting
 from mlfleet.multiplicity import Levels
 from mlfleet.outcomes import Limits, Outcome, decide, ratio_limits
 from mlfleet.parity import Refusal
+from mlfleet.resolution import Bound
 from mlfleet.runfile import PlannedWorkload, RunFile
 from mlfleet.stats import Estimate
-from mlfleet.values import unflagged_value, value
-from mlfleet.verdict import NOT_FRESH, Verdict
+from mlfleet.values import paired_values, unflagged_pairs
+from mlfleet.verdict import NOT_FRESH
 
 # Below this a memory value has no ratio: start-up noise would be sold as a factor.
 SMALL_MEMORY_BYTES = 8 << 20
 QUALITY_UNDECIDED = "quality_undecided"
 # The kernel batches memory accounting in up to 64 pages per CPU: no difference is known better.
 MEMORY_SE_BYTES = 64 * 4096.0
+# Kinds of A/A pairs that a comparison may be held against.
+_CPU_BOUNDS: tuple[Bound, ...] = ("interpreter", "compute", "memory")
+_GPU_BOUNDS: tuple[Bound, ...] = ("gpu",)
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def _pair(
     refused: tuple[Refusal, ...],
     undecided: str,
 ) -> Pair:
-    by_block, why = _values(baseline.records, contestant.records, metric)
+    by_block, why = paired_values(baseline.records, contestant.records, metric)
     absolute = any(min(one) <= 0 or (metric == "memory" and min(one) < SMALL_MEMORY_BYTES) for one in by_block)
     settled = _settled(baseline, contestant, refused, why, len(by_block), undecided)
     return Pair(
@@ -129,7 +133,7 @@ def _pair(
         refused=refused,
         undecided=undecided,
         values=by_block,
-        unflagged=_unflagged(baseline.records, contestant.records, metric),
+        unflagged=unflagged_pairs(baseline.records, contestant.records, metric),
         absolute=absolute,
         settled=settled,
         first=None if settled else _estimate(by_block, metric, absolute=absolute),
@@ -207,36 +211,13 @@ def _limits(run: RunFile, pair: Pair, resolution: float | None) -> Limits:
     return Limits(None, None if resolution is None else resolution * larger)
 
 
-def _resolution(run: RunFile, pair: Pair) -> float | None:  # noqa: ARG001 - filled in with the host's own
-    return None
-
-
-def _values(
-    baseline: Sequence[Record], contestant: Sequence[Record], metric: Metric
-) -> tuple[tuple[tuple[float, float], ...], str]:
-    """Values of both sides by block, for blocks in which both trials are ok; and the reason if one is unreadable."""
-    found = []
-    for ours, theirs in _blocks(baseline, contestant):
-        (a, why_a), (b, why_b) = value(ours, metric), value(theirs, metric)
-        if a is None or b is None:
-            return (), why_a or why_b
-        found.append((a, b))
-    return tuple(found), ""
-
-
-def _unflagged(
-    baseline: Sequence[Record], contestant: Sequence[Record], metric: Metric
-) -> tuple[tuple[float, float], ...]:
-    """The same without the flagged turns: a block remains if both cells keep a turn."""
-    found = [
-        (unflagged_value(ours, metric)[0], unflagged_value(theirs, metric)[0])
-        for ours, theirs in _blocks(baseline, contestant)
+def _resolution(run: RunFile, pair: Pair) -> float | None:
+    """No task says what it mostly waits for, so the coarsest limit of the host counts that may hold for it."""
+    if run.resolution is None:
+        return None
+    known = [
+        limit.share
+        for bound in (_CPU_BOUNDS if run.environment.device == "cpu" else _GPU_BOUNDS)
+        if (limit := run.resolution.limit(pair.baseline.setting, run.schedule, pair.metric, bound))
     ]
-    return tuple((a, b) for a, b in found if a is not None and b is not None)
-
-
-def _blocks(baseline: Sequence[Record], contestant: Sequence[Record]) -> list[tuple[Record, Record]]:
-    """Both trials of each block in which both are ok."""
-    other = {record.trial.block: record for record in baseline if record.verdict is Verdict.OK}
-    fine = [record for record in contestant if record.verdict is Verdict.OK and record.trial.block in other]
-    return [(other[record.trial.block], record) for record in fine]
+    return max(known, default=None)

@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 from types import ModuleType
 
 from mlfleet import (
+    advice,
     compare,
     course,
     deadlines,
@@ -21,12 +22,14 @@ from mlfleet import (
     schedule,
     sizing,
     stats,
+    summary,
     values,
 )
 from mlfleet.meters import sampler
 
 MODULES: tuple[ModuleType, ...] = (
     schedule, deadlines, host, sizing, runner, course, looks, sampler, stats, values, parity, compare,
+    summary, advice,
 )  # fmt: skip
 
 

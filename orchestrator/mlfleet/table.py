@@ -1,12 +1,13 @@
 """Records folded into cells and comparisons: what every report prints. Pure; nothing here formats."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlfleet.cells import CellRow, cell_row
 from mlfleet.compare import Comparison, Pair, compared, pairs
 from mlfleet.model import Record
 from mlfleet.multiplicity import Levels
+from mlfleet.noise import quiet, turn_flags
 from mlfleet.runfile import RunFile
 
 
@@ -27,6 +28,7 @@ class Table:
 
 def fold(run: RunFile, records: Sequence[Record]) -> Table:
     """All cells in the order of the plan, and every comparison against the workload's baseline."""
+    records = _flagged(run, records)
     cells: list[CellRow] = []
     found: list[Pair] = []
     for planned in run.workloads:
@@ -41,6 +43,19 @@ def fold(run: RunFile, records: Sequence[Record]) -> Table:
                 found += pairs(run, planned, rows[baseline], rows[framework])
     comparisons, levels = compared(run, found)
     return Table(run, tuple(cells), comparisons, levels)
+
+
+def _flagged(run: RunFile, records: Sequence[Record]) -> list[Record]:
+    """The records with those flags, too, that depend on the whole run."""
+    usual = quiet((turn for record in records for turn in record.turns), run.constants)
+    found = []
+    for record in records:
+        flags = [turn_flags(turn, usual) for turn in record.turns]
+        if any(more != turn.flags for more, turn in zip(flags, record.turns, strict=True)):
+            turns = (replace(turn, flags=more) for turn, more in zip(record.turns, flags, strict=True))
+            record = replace(record, turns=tuple(turns))  # noqa: PLW2901 - the same record, its flags complete
+        found.append(record)
+    return found
 
 
 def _counted(records: Sequence[Record], workload: str, framework: str) -> list[Record]:

@@ -1,4 +1,4 @@
-"""One number of a trial for each metric: the median of its samples, its CPU time, its peak; or why there is none."""
+"""One number of a trial for each metric, and both sides' numbers of each block; or why there is none."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -7,6 +7,7 @@ import numpy as np
 
 from mlfleet.model import Metric, Reading, Record, Turn
 from mlfleet.names import Name
+from mlfleet.verdict import Verdict
 
 # Timed samples of one iteration that a trial needs for a percentile.
 SAMPLES_P95 = 40
@@ -33,6 +34,37 @@ def percentile(record: Record, name: str) -> tuple[float | None, str]:
     share, needed = PERCENTILES[name]
     single = [one.ns_per_iteration for turn in record.turns for one in turn.timed if one.iterations == 1]
     return (float(np.quantile(single, share)), "") if len(single) >= needed else (None, FEW_SAMPLES)
+
+
+def paired_values(
+    baseline: Sequence[Record], contestant: Sequence[Record], metric: Metric
+) -> tuple[tuple[tuple[float, float], ...], str]:
+    """Values of both sides by block, for blocks in which both trials are ok; and the reason if one is unreadable."""
+    found = []
+    for ours, theirs in _blocks(baseline, contestant):
+        (a, why_a), (b, why_b) = value(ours, metric), value(theirs, metric)
+        if a is None or b is None:
+            return (), why_a or why_b
+        found.append((a, b))
+    return tuple(found), ""
+
+
+def unflagged_pairs(
+    baseline: Sequence[Record], contestant: Sequence[Record], metric: Metric
+) -> tuple[tuple[float, float], ...]:
+    """The same without the flagged turns: a block remains if both cells keep a turn."""
+    found = [
+        (unflagged_value(ours, metric)[0], unflagged_value(theirs, metric)[0])
+        for ours, theirs in _blocks(baseline, contestant)
+    ]
+    return tuple((a, b) for a, b in found if a is not None and b is not None)
+
+
+def _blocks(baseline: Sequence[Record], contestant: Sequence[Record]) -> list[tuple[Record, Record]]:
+    """Both trials of each block in which both are ok."""
+    other = {record.trial.block: record for record in baseline if record.verdict is Verdict.OK}
+    fine = [record for record in contestant if record.verdict is Verdict.OK and record.trial.block in other]
+    return [(other[record.trial.block], record) for record in fine]
 
 
 def _value(turns: Sequence[Turn], metric: Metric) -> tuple[float | None, str]:
