@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mlfleet.audits import Audit
 from mlfleet.cells import CellRow, cell_row
 from mlfleet.compare import Comparison, Pair, compared, pairs
+from mlfleet.judged import judged
 from mlfleet.model import Record
 from mlfleet.multiplicity import Levels
 from mlfleet.noise import quiet, turn_flags
@@ -26,9 +28,9 @@ class Table:
         return next(cell for cell in self.cells if (cell.workload, cell.framework) == (workload, framework))
 
 
-def fold(run: RunFile, records: Sequence[Record]) -> Table:
+def fold(run: RunFile, records: Sequence[Record], audits: Sequence[Audit] = ()) -> Table:
     """All cells in the order of the plan, and every comparison against the workload's baseline."""
-    records = _flagged(run, records)
+    records = judged(run, _flagged(run, records), audits)
     cells: list[CellRow] = []
     found: list[Pair] = []
     for planned in run.workloads:

@@ -5,16 +5,17 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from mlfleet import audits
 from mlfleet import report as reports
-from mlfleet.commands.common import json_option, print_json
+from mlfleet.commands.common import RESULTS, json_option, print_json
 from mlfleet.ledger_lines import read_records
 from mlfleet.runfile import read_run
 from mlfleet.table import Table, fold
 
 
 def read_table(folder: Path) -> Table:
-    """The run in a folder, folded. Raises StorageError."""
-    return fold(read_run(folder), read_records(folder))
+    """The run in a folder, folded, with what audits found of its images. Raises StorageError."""
+    return fold(read_run(folder), read_records(folder), audits.read((RESULTS, folder.parent)))
 
 
 @click.command()

@@ -17,7 +17,7 @@ from mlfleet.bench import Bench
 from mlfleet.catalogue import Suite
 from mlfleet.codec import encode
 from mlfleet.commands.benches import engine_version, open_bench
-from mlfleet.commands.common import ROOT, json_option, print_json, say
+from mlfleet.commands.common import RESULTS, ROOT, json_option, print_json, say
 from mlfleet.commands.named import check_named
 from mlfleet.commands.planning import Options, planned, planning, say_absent, say_size
 from mlfleet.commands.report import read_table
@@ -32,7 +32,6 @@ from mlfleet.runner import cells_of, go_on, measure_run
 from mlfleet.setting import SETTINGS
 from mlfleet.verdict import Group
 
-RESULTS = ROOT / "results"
 _SPANS = {"s": 1, "m": 60, "h": 3600}
 
 
