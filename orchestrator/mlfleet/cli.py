@@ -25,6 +25,7 @@ COMMANDS = MappingProxyType(
         "report": "report:report",
         "verify": "verify:verify",
         "review": "review:review",
+        "demo": "demo:demo",
         "clean": "build:clean",
     }
 )

@@ -7,7 +7,17 @@ render_terminal(review, console)     # or review_json(review)
 
 from mlfleet.review.claims import Claim, Review, review_table
 from mlfleet.review.known import Known, read_known
-from mlfleet.review.printed import render_terminal, review_json
+from mlfleet.review.printed import render_terminal, review_json, sentence
 from mlfleet.review.reading import read_table
 
-__all__ = ["Claim", "Known", "Review", "read_known", "read_table", "render_terminal", "review_json", "review_table"]
+__all__ = [
+    "Claim",
+    "Known",
+    "Review",
+    "read_known",
+    "read_table",
+    "render_terminal",
+    "review_json",
+    "review_table",
+    "sentence",
+]

@@ -1,0 +1,102 @@
+"""`mlfleet demo`: the faults of published benchmarks, refused, each beside its honest twin."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from mlfleet import build as builds
+from mlfleet.commands.benches import local_command, open_bench
+from mlfleet.commands.common import ROOT, json_option, print_json, say, services
+from mlfleet.demos import DEMOS, ImportedDemo, LiveDemo, Shown, Stage
+from mlfleet.demos.shown import as_json as shown_json
+from mlfleet.demos.shown import say as show
+from mlfleet.errors import HostError, unknown
+from mlfleet.interrupt import Stop
+from mlfleet.locks import host_lock
+
+Demo = ImportedDemo | LiveDemo
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--list", "only_list", is_flag=True, help="Only say what each one shows, and what it needs.")
+@click.option(
+    "--blocks", type=click.IntRange(1, 40), default=5, show_default=True, help="Of live ones; below 5 no outcome."
+)
+@json_option
+def demo(names: tuple[str, ...], only_list: bool, blocks: int, as_json: bool) -> int:
+    """Re-enact the faults named in NAMES, or all: each must be refused for its reasons, and its honest twin pass.
+
+    Live ones launch local builds (process runtime); each says what to build. Exit 0 if all is as it must be, 1 if not.
+    """
+    for name in names:
+        if name not in DEMOS:
+            raise unknown("demo", name, DEMOS)
+    chosen = [DEMOS[name] for name in names or DEMOS]
+    if only_list:
+        _list(chosen, as_json)
+        return 0
+    shown: list[Shown] = []
+    absent: list[str] = []
+    console = Console()
+    with ExitStack() as stack:
+        stage = stack.enter_context(_stage(blocks)) if any(isinstance(one, LiveDemo) for one in chosen) else None
+        for one in chosen:
+            try:
+                found = one.replay() if isinstance(one, ImportedDemo) else _live(one, stage)
+            except HostError as error:
+                if names:
+                    raise
+                # Of all, those that this host can show.
+                absent.append(str(error))
+                continue
+            shown.append(found)
+            if not as_json:
+                show(found, console)
+    if as_json:
+        print_json({"demos": [shown_json(found) for found in shown], "not_shown": absent})
+    for text in absent:
+        say(text)
+    return 0 if all(found.as_awaited for found in shown) else 1
+
+
+def _live(one: LiveDemo, stage: Stage | None) -> Shown:
+    if stage is None:
+        raise HostError(f"demo {one.name} has no stage")
+    return one.replay(stage)
+
+
+@contextmanager
+def _stage(blocks: int) -> Iterator[Stage]:
+    """One measuring run a host at a time, as for any run; what was measured is removed at the end."""
+    with Stop() as stop, host_lock("demo"), tempfile.TemporaryDirectory(prefix="mlfleet-demo-") as folder:
+        yield Stage(
+            root=ROOT,
+            services={service.key: service for service in services()},
+            builder=builds.builder("process", ROOT),
+            bench=lambda run, command: open_bench(run, "process", stop, command),
+            command=local_command,
+            folder=Path(folder),
+            blocks=blocks,
+            say=say,
+        )
+
+
+def _list(chosen: list[Demo], as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                {"demo": one.name, "shows": one.shows, "awaited": sorted(one.awaited), "needs": list(one.needs)}
+                for one in chosen
+            ]
+        )
+        return
+    for one in chosen:
+        print(f"{one.name}: {one.shows}")
+        print(f"  refused by: {', '.join(sorted(one.awaited))}")
+        needs = " ".join(one.needs)
+        print(f"  needs: {f'mlfleet build {needs} --runtime process' if needs else 'nothing'}")
