@@ -72,8 +72,8 @@ class WorkloadView:
     rows: tuple[Row, ...]
 
 
-def render_html(table: Table) -> str:
-    """The whole page."""
+def page(template: str, **values: object) -> str:
+    """A page of this package's template: escaped, harmless, its one style known by digest."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -84,11 +84,19 @@ def render_html(table: Table) -> str:
     )
     css = (_FOLDER / "page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return environment.get_template("page.html.j2").render(
-        run=table.run,
-        blocks=plural(table.run.blocks, "block"),
+    return environment.get_template(template).render(
         css=Markup(css),  # noqa: S704 - our own file
         css_hash=f"sha256-{digest}",
+        **values,
+    )
+
+
+def render_html(table: Table) -> str:
+    """The whole page."""
+    return page(
+        "page.html.j2",
+        run=table.run,
+        blocks=plural(table.run.blocks, "block"),
         first_line=first_line(table),
         looks=_looks(table),
         workloads=tuple(_view(table, planned) for planned in table.run.workloads if planned.cells),
