@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from mlfleet import __version__, datasets, errors, host, payload, schedule, sizing, tasks
+from mlfleet import __version__, datasets, errors, host, payload, quiet, schedule, sizing, tasks
 from mlfleet.bench import Bench
 from mlfleet.build import Builder, BuildState
 from mlfleet.catalogue import Suite
@@ -175,7 +175,7 @@ def make_run(
         host_fingerprint=fingerprint,
         proto_sha256=hashlib.sha256((root / PROTO).read_bytes()).hexdigest(),
         commit=_commit(root),
-        constants=constants(),
+        constants=constants() | quiet.limits(fingerprint, runtime, setting).constants(),
         forecast_s=sized.seconds,
         left_out=sized.left_out,
         resolution=known_resolution(fingerprint),

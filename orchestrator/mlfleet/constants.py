@@ -15,9 +15,12 @@ from mlfleet import (
     compare,
     course,
     deadlines,
+    disturbed,
     host,
     looks,
+    noise,
     parity,
+    quiet,
     runner,
     schedule,
     sizing,
@@ -25,11 +28,11 @@ from mlfleet import (
     summary,
     values,
 )
-from mlfleet.meters import sampler
+from mlfleet.meters import sampler, sentinel
 
 MODULES: tuple[ModuleType, ...] = (
     schedule, deadlines, host, sizing, runner, course, looks, sampler, stats, values, parity, compare,
-    summary, advice,
+    summary, advice, noise, disturbed, sentinel, quiet,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mlfleet import datasets, payload, tasks
@@ -15,6 +15,7 @@ from mlfleet.gates import least_ns
 from mlfleet.ledger import Ledger
 from mlfleet.ledger_lines import BlockBody, CloseBody, NoteBody, StopBody, attempts
 from mlfleet.model import Record, Trial
+from mlfleet.noise import Limits
 from mlfleet.plan import Block
 from mlfleet.runfile import PlannedWorkload, RunFile
 from mlfleet.schedule import RULES
@@ -79,6 +80,7 @@ def measure_run(
     Raises InterruptedRun, StorageError, and MlfleetError after three bugs of our own in a row.
     """
     state = read_state(ledger)
+    bench = replace(bench, limits=Limits.of_run(run.constants))
     start, longest = time.monotonic(), 0.0
     with _closing(ledger) as close:
         for step in course(run, state):

@@ -1,11 +1,12 @@
 """The bench of a command: launcher, sockets and meters of the runtime that it uses."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from mlfleet import assemble, roofline
+from mlfleet import assemble, host, roofline
 from mlfleet import build as builds
 from mlfleet.bench import Bench
 from mlfleet.calls import CallFailed, Malformed
@@ -25,6 +26,7 @@ from mlfleet.launch.sockets import RunFolder
 from mlfleet.launch.surroundings import Surroundings, meet_all, surroundings
 from mlfleet.launch.sweep import sweep
 from mlfleet.meters import open_meters
+from mlfleet.meters.sentinel import SentinelWork
 from mlfleet.model import Runtime, Service
 from mlfleet.payload import cache_folder
 
@@ -76,7 +78,14 @@ def _attached(run8: str, folder: Path, stop: Stop) -> Bench:
         socket_folder=lambda: folder,
         labels={},
         progress=_say_describe,
+        sentinel=_sentinel(),
+        memory_free=host.memory_free,
     )
+
+
+def _sentinel() -> SentinelWork:
+    """CPUs of one machine have last-level caches of one size, so any of them may be asked."""
+    return SentinelWork(roofline.last_level_bytes(sorted(os.sched_getaffinity(0))))
 
 
 def _say_describe(framework: str, phase: str) -> None:
@@ -118,4 +127,6 @@ def open_bench(run: str, runtime: Runtime, stop: Stop, command: Command | None =
             labels=sockets.labels,
             progress=_say_describe,
             roof=roofline.roof,
+            sentinel=_sentinel(),
+            memory_free=host.memory_free,
         )
