@@ -19,6 +19,7 @@ from mlfleet.tasks.control import WORKLOAD
 
 ENVIRONMENT = Environment("cpu", (0,), 1, 1 << 30, "process", "mapped")
 ITERATION_NS = 1_000_000
+FOLDED_NS = 30_000_000
 
 
 @dataclass
@@ -33,6 +34,12 @@ class Behaviour:
     # phase of the client's call -> exception
     fail: dict = field(default_factory=dict)
     shift_ns: int = 0
+    # Samples claim this share of what they take.
+    claims: float = 1.0
+    # A sample takes 30 ms, however many iterations it has.
+    folded: bool = False
+    # CPU time from one reading to the next.
+    works_on_ns: int = 0
     exit: Exit | None = None
 
 
@@ -213,8 +220,10 @@ class Client:
         samples = []
         for iterations in schedule:
             start = self.fleet.clock[0] + 10
-            self.fleet.clock[0] = start + iterations * ITERATION_NS
-            samples.append(Sample(iterations, start + behaviour.shift_ns, self.fleet.clock[0] + behaviour.shift_ns))
+            took = FOLDED_NS if behaviour.folded else iterations * ITERATION_NS
+            self.fleet.clock[0] = start + took
+            end = start + round(took * behaviour.claims)
+            samples.append(Sample(iterations, start + behaviour.shift_ns, end + behaviour.shift_ns))
         self.fleet.clock[0] += 10
         return Measured(sent, self.fleet.clock[0], tuple(samples))
 
@@ -230,10 +239,12 @@ class Client:
 class Meters:
     fleet: Fleet
     key: str = ""
+    cpu_ns: int = 0
 
     def edge(self) -> dict[str, Reading]:
         self.fleet.log("read")
-        return {}
+        self.cpu_ns += self.fleet.behaviour(self.key).works_on_ns
+        return {"cpu_ns": Reading(self.cpu_ns, "ns", "fake")}
 
     def reset_peak(self) -> bool:
         self.fleet.log("reset")
@@ -248,7 +259,8 @@ class Meters:
     def turn_readings(self, _before, _after, _sampled, *, reset_ok: bool) -> dict[str, Reading]:
         del reset_ok
         return {
-            "cpu_ns": Reading(1_000_000, "ns", "fake"),
+            "cpu_ns": Reading(5_000_000, "ns", "fake"),
+            "cpu_pressure_us": Reading(0, "us", "fake"),
             "memory_peak_anonymous": Reading(100 << 20, "bytes", "fake"),
         } | self.fleet.readings.get(self.key, {})
 
