@@ -54,6 +54,13 @@ def look_due(pairs: Sequence[Pair], closed: int) -> bool:
     return now in LOOKS and before < now
 
 
+def blocks_text(blocks: int, looks: Sequence[int]) -> str:
+    """How many blocks a workload has: "5 blocks", "10 to 40 blocks"."""
+    if looks:
+        return f"{looks[0]} to {blocks} blocks"
+    return "1 block" if blocks == 1 else f"{blocks} blocks"
+
+
 def precise(differences: Sequence[float]) -> bool:
     """Whether the interval of a pair's ratio is narrow enough: half-width at most 2 %, or 5 % of a large log ratio."""
     found = estimate(differences)

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from mlfleet.codec import decode
 from mlfleet.errors import StorageError
-from mlfleet.looks import BUDGET_S
+from mlfleet.looks import BUDGET_S, blocks_text
 from mlfleet.model import (
     STRICT,
     Bound,
@@ -148,9 +148,7 @@ class RunFile:
     @property
     def blocks_text(self) -> str:
         """How many blocks were planned of each workload: "5 blocks", "10 to 40 blocks"."""
-        if self.looks:
-            return f"{self.looks[0]} to {self.blocks} blocks"
-        return "1 block" if self.blocks == 1 else f"{self.blocks} blocks"
+        return blocks_text(self.blocks, self.looks)
 
     def contestant(self, key: str) -> Contestant:
         """The contestant of that key."""
