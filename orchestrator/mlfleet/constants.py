@@ -16,11 +16,14 @@ from mlfleet import (
     course,
     deadlines,
     disturbed,
+    gates,
     host,
+    judged,
     looks,
     noise,
     parity,
     quiet,
+    roofline,
     runner,
     schedule,
     sizing,
@@ -32,7 +35,7 @@ from mlfleet.meters import sampler, sentinel
 
 MODULES: tuple[ModuleType, ...] = (
     schedule, deadlines, host, sizing, runner, course, looks, sampler, stats, values, parity, compare,
-    summary, advice, noise, disturbed, sentinel, quiet,
+    summary, advice, noise, disturbed, sentinel, quiet, gates, judged, roofline, bounds,
 )  # fmt: skip
 
 
