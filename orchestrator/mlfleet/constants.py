@@ -32,6 +32,7 @@ from mlfleet import (
     values,
 )
 from mlfleet.meters import sampler, sentinel
+from mlfleet.tasks import bounds
 
 MODULES: tuple[ModuleType, ...] = (
     schedule, deadlines, host, sizing, runner, course, looks, sampler, stats, values, parity, compare,
