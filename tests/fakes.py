@@ -1,7 +1,8 @@
 """Stand-ins for launcher, service, meters and signals: they take no time, and write down the order of what is asked."""
 
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -263,6 +264,15 @@ class Meters:
             "cpu_pressure_us": Reading(0, "us", "fake"),
             "memory_peak_anonymous": Reading(100 << 20, "bytes", "fake"),
         } | self.fleet.readings.get(self.key, {})
+
+
+@contextmanager
+def listening(folder: Path, *keys: str) -> Iterator[None]:
+    """A socket for each service, so that it is awaited in vain no longer than it takes to look."""
+    with ExitStack() as stack:
+        for key in keys:
+            stack.enter_context(socket.socket(socket.AF_UNIX)).bind(str(folder / key))
+        yield
 
 
 def refused(code: str, reason: str = "") -> CallFailed:

@@ -5,9 +5,11 @@ import os
 import pytest
 from contract import cases
 from contract.launched import Fleet, Target
+from lenient import any_machine
 from mlfleet.commands.common import named_services
 from mlfleet.launch.sockets import RunFolder
 
+__all__ = ["any_machine"]
 FAULTS = ("test_faults.py", "test_lies.py")
 # Of two services at once: these name them.
 PAIRS = ("test_one_libtorch.py",)

@@ -1,10 +1,8 @@
 """The order of a trial's phases, and what becomes of a trial that goes wrong in one of them."""
 
-import socket
-
 import numpy as np
 import pytest
-from fakes import Fleet, refused
+from fakes import Fleet, listening, refused
 from mlfleet.block import measure_block
 from mlfleet.calls import Malformed, NotServing
 from mlfleet.errors import InterruptedRun
@@ -19,15 +17,9 @@ from mlfleet.verdict import Verdict
 
 @pytest.fixture
 def fleet(tmp_path, monkeypatch):
-    fleet = Fleet(tmp_path)
     monkeypatch.setattr("mlfleet.launch.ready.peer", lambda _path: None)
-    listening = []
-    for key in ("one", "two"):
-        listening.append(socket.socket(socket.AF_UNIX))
-        listening[-1].bind(str(tmp_path / key))
-    yield fleet
-    for open_socket in listening:
-        open_socket.close()
+    with listening(tmp_path, "one", "two"):
+        yield Fleet(tmp_path)
 
 
 def run(fleet, keys=("one", "two"), turns=(("one", "two"),), rules=RULES["short"]):
