@@ -10,7 +10,8 @@ from rich.console import Console
 
 from mlfleet.errors import StorageError
 from mlfleet.ledger_files import TEMPORARY
-from mlfleet.report.export import report_csv, report_json
+from mlfleet.report.export_csv import report_csv
+from mlfleet.report.export_json import report_json
 from mlfleet.report.html import render_html
 from mlfleet.report.terminal import render_terminal
 from mlfleet.table import Table

@@ -12,12 +12,15 @@ from markupsafe import Markup
 from mlfleet.compare import Comparison
 from mlfleet.errors import printable
 from mlfleet.report import notes
+from mlfleet.report.basis import basis
 from mlfleet.report.figure import Figure, figure
+from mlfleet.report.machine import noted
+from mlfleet.report.over import over_workloads, turns
 from mlfleet.report.provenance import provenance
 from mlfleet.report.rows import Row, rows
 from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentence, title
 from mlfleet.report.trials import cell_texts
-from mlfleet.report.units import percent, plural
+from mlfleet.report.units import percent
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import Table
 
@@ -70,6 +73,7 @@ class WorkloadView:
     refused: tuple[RefusedText, ...]
     reached: tuple[str, ...]
     rows: tuple[Row, ...]
+    noted: tuple[str, ...]
 
 
 def page(template: str, **values: object) -> str:
@@ -96,8 +100,10 @@ def render_html(table: Table) -> str:
     return page(
         "page.html.j2",
         run=table.run,
-        blocks=plural(table.run.blocks, "block"),
+        blocks=table.run.blocks_text,
         first_line=first_line(table),
+        basis=basis(table),
+        over=over_workloads(table),
         looks=_looks(table),
         workloads=tuple(_view(table, planned) for planned in table.run.workloads if planned.cells),
         details=cell_texts(table),
@@ -105,7 +111,7 @@ def render_html(table: Table) -> str:
         cautions=notes.cautions(table.run),
         provenance=provenance(table),
         margin=percent(table.run.margin),
-        narrow=notes.how_to_narrow(table),
+        narrow=(*notes.how_to_narrow(table), *turns(table)),
     )
 
 
@@ -131,6 +137,7 @@ def _view(table: Table, planned: PlannedWorkload) -> WorkloadView:
         refused=tuple(RefusedText(one, _titles(planned, one.comparisons)) for one in refused_pairs(table, mine)),
         reached=notes.reached_counts(table, planned) if mine else (),
         rows=rows(table, planned),
+        noted=noted(table, planned),
     )
 
 

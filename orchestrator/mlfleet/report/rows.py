@@ -8,16 +8,13 @@ from mlfleet import tasks
 from mlfleet.cells import CellRow
 from mlfleet.compare import QUALITY_UNDECIDED, Comparison
 from mlfleet.model import Metric, Record
+from mlfleet.names import Name
 from mlfleet.report.sentences import amount
 from mlfleet.report.units import count, duration, duration_span, number, size, size_span
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import Table
 from mlfleet.values import value
 from mlfleet.verdict import Group, Verdict
-
-# Names among the meters, which what reads records may not import: all that the memory limit counts, and its part that
-# no file can give back.
-PEAK_CHARGED, CHARGED, ANONYMOUS = "memory_peak_charged", "memory_charged", "memory_anonymous"
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,8 @@ class Row:
     anonymous: Figure
     charged: Figure
     cpu: Figure
+    # CPU time per wall time: "0.98".
+    cpus: str
     cold: Figure
 
 
@@ -65,7 +64,7 @@ def peak_charged(record: Record) -> tuple[float | None, str]:
         return None, "not_measured"
     found = []
     for turn in record.turns:
-        reading = turn.readings.get(PEAK_CHARGED)
+        reading = turn.readings.get(Name.PEAK_CHARGED)
         if reading is None or reading.value is None:
             return None, reading.reason or "lost" if reading else "lost"
         found.append(float(reading.value))
@@ -148,9 +147,10 @@ def _row(cell: CellRow, rank: int | None, shared: bool, unranked: str, *, over_b
         verdict=verdict_text(cell.verdict),
         time=_estimate(cell, "time"),
         quality=_quality(cell, over_blocks=over_blocks),
-        anonymous=_with_work(_estimate(cell, "memory"), cell, ANONYMOUS),
-        charged=_with_work(_charged(cell), cell, CHARGED),
+        anonymous=_with_work(_estimate(cell, "memory"), cell, Name.ANONYMOUS),
+        charged=_with_work(_charged(cell), cell, Name.CHARGED),
         cpu=_estimate(cell, "cpu"),
+        cpus="" if cell.cpus_used is None else f"{cell.cpus_used:.2f}",
         cold=_cold(cell),
     )
 
@@ -179,7 +179,7 @@ def _charged(cell: CellRow) -> Figure:
 
 def _with_work(figure: Figure, cell: CellRow, level: str) -> Figure:
     """The figure with what the work itself needed: the peak less the level after prepare, median over the trials."""
-    peak = peak_charged if level == CHARGED else lambda record: value(record, "memory")
+    peak = peak_charged if level == Name.CHARGED else lambda record: value(record, "memory")
     both = [(peak(record)[0], level_after_prepare(record, level)) for record in cell.records]
     work = [high - before for high, before in both if high is not None and before is not None]
     if not work:

@@ -1,11 +1,13 @@
 """Comparisons in words: one sentence each, and every reason of those that have no ratio."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp
+from math import exp, expm1
 
+from mlfleet.cells import FEW_BLOCKS
 from mlfleet.compare import QUALITY_UNDECIDED, Comparison
 from mlfleet.model import Metric
+from mlfleet.outcomes import BELOW_RESOLUTION, NOISE, NOISY, WIDE
 from mlfleet.report.units import Span, duration, duration_span, percent, plural, ratio_span, size, size_span
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.stats import MIN_BLOCKS, Estimate
@@ -90,19 +92,68 @@ def sentence(planned: PlannedWorkload, comparison: Comparison, margin: float) ->
     if comparison.outcome == "inconclusive":
         return (
             f"inconclusive: {basis} {shown.interval} for the {what} of {comparison.contestant} against "
-            f"{comparison.baseline}{rest} is too wide to name a winner ({blocks}); run more blocks"
+            f"{comparison.baseline}{rest} ({blocks}, H = {half_width(comparison)}): {_undecided(comparison)}"
         )
     if comparison.outcome == "equivalent":
         return (
             f"no difference above {percent(margin)} between the {what} of {comparison.contestant} and of "
-            f"{comparison.baseline}{rest} ({basis} {shown.interval}, {blocks})"
+            f"{comparison.baseline}{rest} ({basis} {shown.interval}, {blocks}){_marks(comparison)}"
         )
     if comparison.absolute:
         return _absolute(comparison, comparison.estimate, what)
     return (
         f"{comparison.contestant} {_VERB[comparison.metric]} {shown.point}x the {what} of {comparison.baseline}{rest} "
-        f"({basis} {shown.interval}, {blocks})"
+        f"({basis} {shown.interval}, {blocks}){_marks(comparison)}"
     )
+
+
+def half_width(comparison: Comparison) -> str:
+    """Half the width of the interval: as a share of the ratio, or in the metric's unit."""
+    if comparison.estimate is None:
+        return "none"
+    half = (comparison.estimate.high - comparison.estimate.low) / 2
+    return amount(comparison.metric, half) if comparison.absolute else percent(float(f"{expm1(half):.2g}"))
+
+
+def _undecided(comparison: Comparison) -> str:
+    """Why an interval names no winner, each reason in one sentence."""
+    return "; ".join(_REASONS[reason](comparison) for reason in comparison.reasons)
+
+
+def _wide(comparison: Comparison) -> str:
+    estimate, level = comparison.estimate, comparison.tested
+    if estimate is None or level is None or estimate.low <= 0 <= estimate.high:
+        return "too wide to name a winner; run more blocks"
+    return (
+        f"it excludes {'0' if comparison.absolute else '1'}, but not at {percent(1 - level)}, the level at which this "
+        "one of many comparisons is tested; run more blocks"
+    )
+
+
+def _below_resolution(comparison: Comparison) -> str:
+    share = "" if comparison.resolution is None else f" of {percent(float(f'{comparison.resolution:.2g}'))}"
+    return f"no larger than the A/A resolution{share}: this host shows as much between equal services"
+
+
+def _noise(comparison: Comparison) -> str:
+    return (
+        f"without the flagged turns ({plural(comparison.second_blocks, 'block')} left) the estimate lies outside, so "
+        "the machine may have made it; quieten the host"
+    )
+
+
+_REASONS: Mapping[str, Callable[[Comparison], str]] = {
+    WIDE: _wide,
+    BELOW_RESOLUTION: _below_resolution,
+    NOISE: _noise,
+}
+
+
+def _marks(comparison: Comparison) -> str:
+    if NOISY not in comparison.marks:
+        return ""
+    left = f"{comparison.second_blocks} of {plural(comparison.blocks, 'block')}"
+    return f"; noisy: only {left} keep a turn without a flag on both sides, {MIN_BLOCKS} needed to weigh the others"
 
 
 def refused_pairs(table: Table, comparisons: Sequence[Comparison]) -> tuple[Refused, ...]:
@@ -145,7 +196,7 @@ def _where(where: str, invalid: dict[str, str]) -> str:
 def _without_interval(comparison: Comparison) -> str:
     values = _values(comparison)
     medians = f"; median {values}" if values else ""
-    if "few_blocks" in comparison.reasons:
+    if FEW_BLOCKS in comparison.reasons:
         return f"inconclusive: {plural(comparison.blocks, 'block')}, {MIN_BLOCKS} needed{medians}"
     if NOT_FRESH in comparison.reasons:
         return f"inconclusive: {NOT_FRESH}: a trial met a process that had served another before{medians}"
@@ -171,5 +222,5 @@ def _absolute(comparison: Comparison, estimate: Estimate, what: str) -> str:
     return (
         f"{comparison.contestant} {_VERB[comparison.metric]} {shown.value} {'less' if less else 'more'} {what} than "
         f"{comparison.baseline} "
-        f"({percent(estimate.level)} interval {shown.interval}, {plural(estimate.blocks, 'block')})"
+        f"({percent(estimate.level)} interval {shown.interval}, {plural(estimate.blocks, 'block')}){_marks(comparison)}"
     )
