@@ -177,7 +177,10 @@ def make_run(
         commit=_commit(root),
         constants=constants() | quiet.limits(fingerprint, runtime, setting).constants(),
         forecast_s=sized.seconds,
+        first_look_s=sized.first_look_s if request.looks else None,
         left_out=sized.left_out,
+        looks=request.looks,
+        budget_s=request.suite.budget_seconds,
         resolution=known_resolution(fingerprint),
         roof=bench.roof(environment.cpus, environment.device, fingerprint),
     )
