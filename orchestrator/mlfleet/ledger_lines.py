@@ -48,11 +48,10 @@ class BlockBody:
 
 @strict_dataclass(frozen=True, config=STRICT)
 class StopBody:
-    """Body of a `stop` line: this workload is not measured on, and why; written only where a run looks."""
+    """Body of a `stop` line: after so many blocks this workload is not measured on; only where a run looks."""
 
     workload: str
     reason: Stop
-    # Blocks of it that were closed.
     blocks: int
 
 
@@ -165,6 +164,11 @@ def read_records(folder: Path, *, closed_only: bool = True) -> list[Record]:
     found = list(read_lines(folder))
     counted = {seq for body in closed_blocks(found).values() for seq in body.seqs}
     return [line.read(Record) for line in found if line.kind == "record" and (line.seq in counted or not closed_only)]
+
+
+def read_stops(folder: Path) -> list[StopBody]:
+    """Which workloads of a run were not measured on, and why. Raises StorageError on damage."""
+    return [line.read(StopBody) for line in read_lines(folder) if line.kind == "stop"]
 
 
 def closed_blocks(found: Iterable[Line]) -> dict[Place, BlockBody]:

@@ -7,6 +7,7 @@ from mlfleet.audits import Audit
 from mlfleet.cells import CellRow, cell_row
 from mlfleet.compare import Comparison, Pair, compared, pairs
 from mlfleet.judged import judged
+from mlfleet.ledger_lines import StopBody
 from mlfleet.model import Record
 from mlfleet.multiplicity import Levels
 from mlfleet.noise import quiet, turn_flags
@@ -22,13 +23,17 @@ class Table:
     comparisons: tuple[Comparison, ...]
     # How many comparisons were tested, in how many families, and at what levels.
     levels: Levels
+    # Workloads that were not measured on, and why; empty where blocks are fixed.
+    stops: tuple[StopBody, ...] = ()
 
     def cell(self, workload: str, framework: str) -> CellRow:
         """The cell of that workload and framework."""
         return next(cell for cell in self.cells if (cell.workload, cell.framework) == (workload, framework))
 
 
-def fold(run: RunFile, records: Sequence[Record], audits: Sequence[Audit] = ()) -> Table:
+def fold(
+    run: RunFile, records: Sequence[Record], audits: Sequence[Audit] = (), stops: Sequence[StopBody] = ()
+) -> Table:
     """All cells in the order of the plan, and every comparison against the workload's baseline."""
     records = judged(run, _flagged(run, records), audits)
     cells: list[CellRow] = []
@@ -44,7 +49,7 @@ def fold(run: RunFile, records: Sequence[Record], audits: Sequence[Audit] = ()) 
             if framework != baseline:
                 found += pairs(run, planned, rows[baseline], rows[framework])
     comparisons, levels = compared(run, found)
-    return Table(run, tuple(cells), comparisons, levels)
+    return Table(run, tuple(cells), comparisons, levels, tuple(stops))
 
 
 def _flagged(run: RunFile, records: Sequence[Record]) -> list[Record]:

@@ -8,14 +8,14 @@ from rich.console import Console
 from mlfleet import audits
 from mlfleet import report as reports
 from mlfleet.commands.common import RESULTS, json_option, print_json
-from mlfleet.ledger_lines import read_records
+from mlfleet.ledger_lines import read_records, read_stops
 from mlfleet.runfile import read_run
 from mlfleet.table import Table, fold
 
 
 def read_table(folder: Path) -> Table:
     """The run in a folder, folded, with what audits found of its images. Raises StorageError."""
-    return fold(read_run(folder), read_records(folder), audits.read((RESULTS, folder.parent)))
+    return fold(read_run(folder), read_records(folder), audits.read((RESULTS, folder.parent)), read_stops(folder))
 
 
 @click.command()

@@ -27,6 +27,7 @@ def report_json(table: Table) -> dict[str, Json]:
         "run": table.run.run,
         "cells": [_cell(cell) for cell in table.cells],
         "comparisons": [_comparison(one) | {"compares": _compares(table, one)} for one in table.comparisons],
+        "stops": [{"workload": one.workload, "reason": one.reason, "blocks": one.blocks} for one in table.stops],
         "multiplicity": {
             "alpha": ALPHA,
             "comparisons": table.levels.comparisons,

@@ -13,6 +13,7 @@ from mlfleet.compare import Comparison
 from mlfleet.errors import printable
 from mlfleet.report import notes
 from mlfleet.report.basis import basis
+from mlfleet.report.ended import ended
 from mlfleet.report.figure import Figure, figure
 from mlfleet.report.machine import noted
 from mlfleet.report.over import over_workloads, turns
@@ -103,6 +104,7 @@ def render_html(table: Table) -> str:
         blocks=table.run.blocks_text,
         first_line=first_line(table),
         basis=basis(table),
+        ended=ended(table),
         over=over_workloads(table),
         looks=_looks(table),
         workloads=tuple(_view(table, planned) for planned in table.run.workloads if planned.cells),

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from mlfleet.errors import printable
 from mlfleet.report.basis import basis
+from mlfleet.report.ended import ended
 from mlfleet.report.machine import noted
 from mlfleet.report.notes import absent, builds, cautions, compares, how_to_narrow, reached_counts
 from mlfleet.report.over import over_workloads, turns
@@ -31,6 +32,7 @@ def render_terminal(table: Table, console: Console) -> None:
     _heading(console, "Outcomes")
     for planned in compared:
         _outcomes(console, table, planned)
+    _list(console, "How each workload ended", ended(table))
     _list(console, "Over workloads", over_workloads(table))
     _list(console, "Not taking part", absent(table))
     _list(console, "Not taken into account", cautions(run))
