@@ -16,7 +16,8 @@ from mlfleet.assemble import cell_id
 from mlfleet.codec import encode
 from mlfleet.ledger import Ledger, Stamp
 from mlfleet.ledger_lines import BlockBody, CloseBody, read_records
-from mlfleet.model import Prepared, Record, Sample, Turn
+from mlfleet.model import Prepared, Reading, Record, Sample, Turn
+from mlfleet.names import Name
 from mlfleet.payload import encode as safetensors
 from mlfleet.runfile import RunFile, read_run
 from mlfleet.table import Table, fold
@@ -89,7 +90,8 @@ def true_record(run: RunFile, name: str, key: str, cell: Cell, block: int, start
         end = at + round(per_iteration * factor * calibration.iterations)
         found.append(Sample(calibration.iterations, at, end))
         at = end
-    turn = Turn(1, 1, 1, start, at + 100, tuple(found), record.turns[0].readings)
+    spent = Reading(at - start, "ns", "cpuacct.usage")
+    turn = Turn(1, 1, 1, start, at + 100, tuple(found), {**record.turns[0].readings, Name.CPU.value: spent})
     record = replace(
         record,
         trial=replace(record.trial, cell=planned.cells[key]),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from mlfleet.commands.common import json_option, print_json, say
+from mlfleet.commands.common import RESULTS, json_option, print_json, say
 from mlfleet.verify.whole import Progress, Verified
 from mlfleet.verify.whole import verify as verify_run
 
@@ -21,7 +21,7 @@ def verify(run: Path, as_json: bool) -> int:
 
     Exits 1 where anything differs, naming file, line and field. Shares no code with what wrote the run.
     """
-    found = verify_run(run, Progress(say))
+    found = verify_run(run, Progress(say), (RESULTS, run.parent))
     if as_json:
         print_json(as_plain(found))
     else:

@@ -5,9 +5,10 @@ import math
 from collections.abc import Mapping
 
 from mlfleet.verify.chain import LEDGER
+from mlfleet.verify.claims import check_claims
 from mlfleet.verify.findings import Findings
-from mlfleet.verify.plain import Json, Node, canonical
-from mlfleet.verify.view import GROUPS, Run, Sample, Trial, Turn, Workload
+from mlfleet.verify.plain import Json, canonical
+from mlfleet.verify.view import GROUPS, Run, Trial, Turn, Workload, sample
 
 _KIND = "gates"
 MS, S = 1_000_000, 1_000_000_000
@@ -55,11 +56,12 @@ def check_trial(run: Run, trial: Trial, findings: Findings) -> None:
             holds=False,
         )
         return
-    _environment(run, trial, gate)
+    _environment(run, work, trial, gate)
     _payload(work, trial, gate)
     _schedule(run, trial, gate)
     _stamps(trial, gate)
     _receipt(trial, gate)
+    check_claims(run, trial, findings)
 
 
 class _Gate:
@@ -75,7 +77,7 @@ class _Gate:
         self._findings.held(LEDGER, self._line, field, found, awaited, kind=_KIND)
 
 
-def _environment(run: Run, trial: Trial, gate: _Gate) -> None:
+def _environment(run: Run, work: Workload, trial: Trial, gate: _Gate) -> None:
     identity, contestant, environment = trial.body["identity"], run.contestant(trial.framework), run.body["environment"]
     gate.held("image_id", trial.body.members().get("image_id"), contestant.members().get("image_id"))
     if asked := contestant.get("identity"):
@@ -87,14 +89,8 @@ def _environment(run: Run, trial: Trial, gate: _Gate) -> None:
     for pool in identity["thread_pools"].items():
         effective = pool["effective"].integer()
         gate.rule(pool.place, effective, f"at most {threads} threads", holds=effective <= threads)
-    task = _task(run, trial)
     names = [one["name"].text() for one in identity["tasks"].items()]
-    gate.rule("identity.tasks", ", ".join(names), f"{task} among them", holds=task in names)
-
-
-def _task(run: Run, trial: Trial) -> str:
-    work = run.workload(trial.workload)
-    return work.body["workload"]["task"].text() if work else ""
+    gate.rule("identity.tasks", ", ".join(names), f"{work.task} among them", holds=work.task in names)
 
 
 def _payload(work: Workload, trial: Trial, gate: _Gate) -> None:
@@ -137,7 +133,7 @@ def _stamps(trial: Trial, gate: _Gate) -> None:
     ends = [0, *(turn.received for turn in trial.turns)]
     late = [turn.number for turn, end in zip(trial.turns, ends, strict=False) if turn.sent < end]
     gate.rule("turns, stamps", [*late], "each sent after the one before was answered", holds=not late)
-    warm = [_sample_end(one) for one in trial.body["warm_up"].items()]
+    warm = [sample(one).end for one in trial.body["warm_up"].items()]
     ended = max(warm, default=0)
     gate.rule("warm_up, stamps", ended, "an end before the first turn", holds=ended <= trial.turns[0].sent)
     gate.rule("warm_up, stamps", [*warm], "in order", holds=warm == sorted(warm))
@@ -145,15 +141,11 @@ def _stamps(trial: Trial, gate: _Gate) -> None:
 
 def _disorder(turn: Turn) -> str:
     last = turn.sent
-    for number, sample in enumerate(turn.samples):
-        if not last <= sample.start <= sample.end:
-            return f"sample {number} from {sample.start} to {sample.end}, after {last}"
-        last = sample.end
+    for number, one in enumerate(turn.samples):
+        if not last <= one.start <= one.end:
+            return f"sample {number} from {one.start} to {one.end}, after {last}"
+        last = one.end
     return f"the last sample ends {last - turn.received} ns after the answer" if last > turn.received else ""
-
-
-def _sample_end(node: Node) -> int:
-    return Sample(node["iterations"].integer(), node["start_ns"].integer(), node["end_ns"].integer()).end
 
 
 def _receipt(trial: Trial, gate: _Gate) -> None:
@@ -171,7 +163,7 @@ def _cell_id(run: Run, work: Workload, key: str) -> str:
     identity = contestant.get("identity")
     facts: Mapping[str, Json] = {
         "schema": run.body["schema_version"].integer(),
-        "task": work.body["workload"]["task"].text(),
+        "task": work.task,
         "params": work.body["workload"]["params"].value,
         "payload": work.body["payload_sha256"].text(),
         "framework": key,

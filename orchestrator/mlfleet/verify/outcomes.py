@@ -125,7 +125,7 @@ def _own(trials: Sequence[Trial]) -> tuple[str, ...]:
     codes = []
     for one in trials:
         if one.group not in ("ok", "lost"):
-            codes += [code for _, code in one.findings] or [one.verdict]
+            codes += [*(code for _, code in one.findings), *one.added] or [one.verdict]
     return tuple(dict.fromkeys(codes))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from mlfleet.verify.plain import Json, Malformed, Node
 
@@ -18,6 +17,10 @@ _GROUPS = {
     "ours": "orchestrator_error",
 }
 GROUPS: Mapping[str, str] = {verdict: group for group, names in _GROUPS.items() for verdict in names.split()}
+
+
+# Kinds of equal pairs that a comparison is held against: what a task mostly waits for is not known, so the coarsest.
+_BOUNDS = {"cpu": ("interpreter", "compute", "memory"), "gpu": ("gpu",)}
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,21 @@ class Turn:
     samples: tuple[Sample, ...]
     readings: Mapping[str, Reading]
     flags: tuple[str, ...]
+    # From thaw to freeze; of older records from call to answer. At least 1 ns.
+    window: int
+    # Compute and memory half in ns, before the turn and after it.
+    sentinels: tuple[tuple[int | None, int | None], ...]
+
+    @property
+    def waited(self) -> int | None:
+        """Time in ns that the service was ready and had no CPU: by its cgroup's pressure, else by its threads."""
+        known = [self.reading(name) for name in ("cpu_pressure_us", "cpu_wait_us")]
+        return next((found * 1000 for found in known if found is not None), None)
+
+    def reading(self, name: str) -> int | None:
+        """A reading's value; None where it is null or was not taken."""
+        found = self.readings.get(name)
+        return found.value if found else None
 
     @property
     def timed(self) -> tuple[Sample, ...]:
@@ -73,7 +91,10 @@ class Trial:
     block: int
     attempt: int
     verdict: str
+    turns: tuple[Turn, ...]
     body: Node
+    # Codes of gates that only the whole run could judge.
+    added: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -85,16 +106,11 @@ class Trial:
         """The trial for a reader."""
         return f"{self.workload} {self.framework} block {self.block}"
 
-    @cached_property
-    def turns(self) -> tuple[Turn, ...]:
-        """What was measured."""
-        return tuple(_turn(node) for node in self.body["turns"].items())
-
-    @cached_property
+    @property
     def cold(self) -> Sample | None:
         """The first iteration of the process."""
         found = self.body.get("cold")
-        return _sample(found) if found else None
+        return sample(found) if found else None
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -106,6 +122,11 @@ class Trial:
     def findings(self) -> tuple[tuple[str, str], ...]:
         """Gates that failed, each with its code."""
         return tuple((one["gate"].text(), one["code"].text()) for one in self.body["findings"].items())
+
+    def list(self, name: str) -> list[Node]:
+        """Items of a list that older records lack."""
+        found = self.body.get(name)
+        return found.items() if found else []
 
     @property
     def receipt(self) -> Mapping[str, Json]:
@@ -133,7 +154,10 @@ class Workload:
     """A workload of run.json, with the cell ids of those that measure it."""
 
     name: str
+    task: str
     control: bool
+    # No gate tells its honest work from nothing.
+    trivial: bool
     parity: str
     cells: Mapping[str, str]
     body: Node
@@ -161,8 +185,23 @@ class Run:
 
     def resolution(self, metric: str, workload: str) -> float | None:
         """What this host shows between equal services, as a share; None where it was not measured."""
-        del metric, workload
-        return None
+        del workload
+        known, schedule = self.body.get("resolution"), self.body["schedule"].text()
+        shares = []
+        for bound in _BOUNDS["cpu" if self.body["environment"]["device"].text() == "cpu" else "gpu"]:
+            limits = known["limits"].items() if known else []
+            # Of the short schedule's, which is coarser, where the run's own was not validated.
+            mine = [
+                one
+                for one in limits
+                if (one["setting"].text(), one["metric"].text(), one["bound"].text()) == (self.setting, metric, bound)
+            ]
+            for usable in (schedule, "short"):
+                found = [one["share"].number() for one in mine if one["schedule"].text() == usable]
+                if found:
+                    shares.append(found[0])
+                    break
+        return max(shares, default=None)
 
     def contestant(self, key: str) -> Node:
         """A service that takes part."""
@@ -187,7 +226,9 @@ def run_view(body: Node) -> Run:
         workloads=tuple(
             Workload(
                 name=one["workload"]["name"].text(),
+                task=one["workload"]["task"].text(),
                 control=one["control"].flag(),
+                trivial=trivial.flag() if (trivial := one.get("trivial")) else False,
                 parity=one["parity"].text(),
                 cells={key: node.text() for key, node in one["cells"].entries()},
                 body=one,
@@ -210,24 +251,32 @@ def trial_view(line: int, body: Node) -> Trial:
         block=trial["block"].integer(),
         attempt=trial["attempt"].integer(),
         verdict=body["verdict"].text(),
+        turns=tuple(_turn(node) for node in body["turns"].items()),
         body=body,
     )
     # Read now, so that a trial that cannot be read is one finding and not one in each check.
-    _ = (found.turns, found.cold, found.findings, found.receipt, found.iterations)
+    _ = (found.cold, found.findings, found.receipt, found.iterations)
     return found
 
 
 def _turn(node: Node) -> Turn:
-    flags = node.get("flags")
+    flags, sentinels = node.get("flags"), node.get("sentinel")
+    sent, received = node["sent_ns"].integer(), node["received_ns"].integer()
+    thawed, frozen = node.get("thawed_ns"), node.get("frozen_ns")
     return Turn(
         number=node["number"].integer(),
         position=node["position"].integer(),
         discarded=node["discarded"].integer(),
-        sent=node["sent_ns"].integer(),
-        received=node["received_ns"].integer(),
-        samples=tuple(_sample(one) for one in node["samples"].items()),
+        sent=sent,
+        received=received,
+        samples=tuple(sample(one) for one in node["samples"].items()),
         readings={key: reading(one) for key, one in node["readings"].entries()},
         flags=flags.texts() if flags else (),
+        window=max(frozen.integer() - thawed.integer() if thawed and frozen else received - sent, 1),
+        sentinels=tuple(
+            (reading(one["compute"]).value, reading(one["memory"]).value)
+            for one in (sentinels.items() if sentinels else ())
+        ),
     )
 
 
@@ -239,7 +288,8 @@ def reading(node: Node) -> Reading:
     return Reading(value.integer() if value else None, reason.text() if reason else "")
 
 
-def _sample(node: Node) -> Sample:
+def sample(node: Node) -> Sample:
+    """A sample. Raises Malformed for one without iterations."""
     found = Sample(node["iterations"].integer(), node["start_ns"].integer(), node["end_ns"].integer())
     if found.iterations < 1:
         raise Malformed(f"{node.place}.iterations is {found.iterations}, at least 1 awaited")

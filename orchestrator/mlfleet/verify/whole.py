@@ -11,6 +11,8 @@ from mlfleet.verify.blobs import check_blobs
 from mlfleet.verify.chain import LEDGER, Chain, Line, read_chain, read_run
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.gates import check_plan, check_trial
+from mlfleet.verify.judge import judged, read_audits
+from mlfleet.verify.machine import check_machine
 from mlfleet.verify.order import check_attempts, check_blocks, read_trials
 from mlfleet.verify.outcomes import Decided, cells_of, decided
 from mlfleet.verify.plain import UNREADABLE
@@ -78,8 +80,11 @@ class Progress:
             self.say(f"verify: {text}")
 
 
-def verify(folder: Path, progress: Progress) -> Verified:
-    """Check a run's folder. Raises StorageError where it cannot be read, HostError where its schema is newer."""
+def verify(folder: Path, progress: Progress, audits: Sequence[Path] = ()) -> Verified:
+    """Check a run's folder. `audits`: folders where audits are kept.
+
+    Raises StorageError where it cannot be read, HostError where its schema is newer.
+    """
     findings = Findings()
     body, run_sha256 = read_run(folder)
     try:
@@ -97,7 +102,8 @@ def verify(folder: Path, progress: Progress) -> Verified:
         _guarded(findings, LEDGER, trial.line, lambda trial=trial: check_trial(run, trial, findings))  # type: ignore[misc]
     _guarded(findings, LEDGER, None, lambda: check_blocks(run, counted, findings))
     check_attempts(every, findings)
-    pairs = _numbers(folder, run, counted, findings)
+    _guarded(findings, LEDGER, None, lambda: check_machine(run, every, findings))
+    pairs = _numbers(folder, run, judged(run, counted, read_audits(audits)), findings)
     return Verified(
         run=run.name,
         findings=findings,
