@@ -16,7 +16,7 @@ RUN, LEDGER = "run.json", "ledger.jsonl"
 SCHEMA = 1
 _FRAME = re.compile(rb"([0-9a-f]{8}) (.*)\n", re.DOTALL)
 _HEAD = {"schema", "seq", "prev", "wall", "mono_ns", "boot", "kind", "body"}
-_KINDS = {"open", "start", "record", "block", "note", "resume", "close"}
+_KINDS = {"open", "start", "record", "block", "stop", "note", "resume", "close"}
 _KIND = "ledger lines"
 
 
