@@ -3,7 +3,7 @@
 Here are those that a trial can judge by itself; `judged.py` has those that need the whole run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from mlfleet.model import Bound, Finding, Reading, Roof, Sample, Turn
@@ -23,6 +23,8 @@ MEMORY_BOUND_CACHES = 2
 LINEAR_LOW, LINEAR_HIGH = 1.7, 2.3
 LINEAR_PAIRS = 5
 LINEAR_TRIES = 3
+# A try that waited for a CPU for more than this share of it shows nothing, but for what is linear all the same.
+LINEAR_WAITED_SHARE = 0.05
 # Beyond it pairs would take too long.
 LINEAR_LONGEST_NS = 1_000_000_000
 # CPU time in the second of two halves after a reply, in ns; a half is so many seconds.
@@ -30,7 +32,7 @@ IDLE_CPU_NS = 10_000_000
 IDLE_HALF_S = 0.5
 # CPU time / wall time below which a cell is said to wait.
 WAITS_SHARE = 0.5
-WAITS, NOT_STEADY = "waits", "not steady"
+WAITS, NOT_STEADY, LINEAR_UNJUDGED = "waits", "not steady", "linear in k not judged"
 
 
 def per_iteration_ns(turns: Sequence[Turn]) -> float:
@@ -82,15 +84,27 @@ def beyond_light(turns: Sequence[Turn], least: float | None) -> list[Finding]:
     return [Finding("work", Verdict.SHORT_WORK.value, text)]
 
 
-def not_linear(samples: Sequence[Sample]) -> list[Finding]:
+def not_linear(samples: Sequence[Sample], waited_ns: Sequence[int | None]) -> list[Finding]:
     """Gate `linear in k`: twice the iterations take twice the time, in at least one try of five pairs."""
-    ratios = [
-        _doubling(samples[first : first + 2 * LINEAR_PAIRS]) for first in range(0, len(samples), 2 * LINEAR_PAIRS)
-    ]
-    if not ratios or any(LINEAR_LOW <= ratio <= LINEAR_HIGH for ratio in ratios):
+    tries = _tries(samples, waited_ns)
+    failed = [ratio for ratio, is_quiet in tries if is_quiet]
+    if not failed or any(LINEAR_LOW <= ratio <= LINEAR_HIGH for ratio, _ in tries):
         return []
-    text = f"twice the iterations take {min(ratios, key=lambda r: abs(r - 2)):.3g} times as long, 1.7 to 2.3 awaited"
+    text = f"twice the iterations take {min(failed, key=lambda r: abs(r - 2)):.3g} times as long, 1.7 to 2.3 awaited"
     return [Finding("work", Verdict.SHORT_WORK.value, text)]
+
+
+def unjudged(samples: Sequence[Sample], waited_ns: Sequence[int | None]) -> tuple[str, ...]:
+    """The label where the machine was too busy in every try to tell, and none was linear."""
+    tries = _tries(samples, waited_ns)
+    seen = any(is_quiet or LINEAR_LOW <= ratio <= LINEAR_HIGH for ratio, is_quiet in tries)
+    return () if seen or not tries else (LINEAR_UNJUDGED,)
+
+
+def service_waited_ns(readings: Mapping[str, Reading]) -> int | None:
+    """What a service waited for a CPU: by its cgroup's pressure, else by its threads' run queues."""
+    pressure, own = (_ns(readings.get(name)) for name in (Name.CPU_PRESSURE, Name.CPU_WAIT))
+    return own if pressure is None else pressure
 
 
 def linear_schedule(iterations: int) -> tuple[int, ...]:
@@ -120,6 +134,17 @@ def labels(turns: Sequence[Turn], steady: bool | None, device: str) -> tuple[str
     return tuple(found)
 
 
+def _tries(samples: Sequence[Sample], waited_ns: Sequence[int | None]) -> list[tuple[float, bool]]:
+    """Of each try the ratio of medians, and whether the machine was quiet enough for it to count against a service."""
+    size = 2 * LINEAR_PAIRS
+    found = []
+    for first, waited in zip(range(0, len(samples), size), waited_ns, strict=True):
+        tried = samples[first : first + size]
+        wall = tried[-1].end_ns - tried[0].start_ns
+        found.append((_doubling(tried), waited is None or waited <= LINEAR_WAITED_SHARE * wall))
+    return found
+
+
 def _doubling(samples: Sequence[Sample]) -> float:
     least = min(sample.iterations for sample in samples)
     single, double = (
@@ -134,13 +159,9 @@ def _claimed_ns(turn: Turn) -> int:
 
 
 def _waited_ns(turn: Turn) -> int | None:
-    """Of the service by its cgroup's pressure or its threads' run queues, and of the orchestrator's own threads."""
-    readings = turn.readings
-    service = next(
-        (ns for name in (Name.CPU_PRESSURE, Name.CPU_WAIT) if (ns := _ns(readings.get(name))) is not None), None
-    )
-    own = _ns(readings.get(Name.OWN_WAIT))
-    return None if service is None else service + (own or 0)
+    """What the service waited, and the orchestrator's own threads on top."""
+    service = service_waited_ns(turn.readings)
+    return None if service is None else service + (_ns(turn.readings.get(Name.OWN_WAIT)) or 0)
 
 
 def _ns(reading: Reading | None) -> int | None:

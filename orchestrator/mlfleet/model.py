@@ -315,8 +315,10 @@ class Record:
     flags: tuple[Flag, ...] = ()
     # What a reader must know of a trial that is ok: "waits", "not steady".
     labels: tuple[str, ...] = ()
-    # Gates of a first block: samples of k and 2k iterations, and CPU time long after a reply.
+    # Gates of a cell's first trial: samples of k and 2k iterations, ten a try; what each try waited for a CPU, None
+    # where that is not known; and CPU time long after a reply.
     linear: tuple[Sample, ...] = ()
+    linear_waited_ns: tuple[int | None, ...] = ()
     idle_cpu: Reading | None = None
     # Of an audit: SHA-256 of the outputs after each turn.
     turn_outputs: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ class Parts:
     flags: tuple[Flag, ...] = ()
     labels: tuple[str, ...] = ()
     linear: tuple[Sample, ...] = ()
+    linear_waited_ns: tuple[int | None, ...] = ()
     idle_cpu: Reading | None = None
     turn_outputs: list[str] = field(default_factory=list)
     log_tail: str = ""
@@ -60,6 +61,7 @@ class Parts:
             flags=(*self.flags, *evidence.disturbed),
             labels=self.labels,
             linear=self.linear,
+            linear_waited_ns=self.linear_waited_ns,
             idle_cpu=self.idle_cpu,
             turn_outputs=tuple(self.turn_outputs),
         )
@@ -78,5 +80,8 @@ def judged(cell: Cell, parts: Parts, data: bytes) -> list[Finding]:
         findings += task.check_work(case, outputs)
         parts.quality = task.score(case, outputs)
         findings += parts.quality.findings
-    parts.labels = gates.labels(parts.turns, parts.steady, cell.environment.device)
+    parts.labels = (
+        *gates.labels(parts.turns, parts.steady, cell.environment.device),
+        *gates.unjudged(parts.linear, parts.linear_waited_ns),
+    )
     return [*flaws, *findings, *gates.beyond_light(parts.turns, cell.least_ns)]

@@ -14,7 +14,7 @@ from mlfleet.classify import Evidence, check_identity, check_payload, check_stam
 from mlfleet.client import Client
 from mlfleet.disturbed import disturbances
 from mlfleet.errors import MlfleetError
-from mlfleet.first_block import idle_cpu, linear_samples
+from mlfleet.first_trial import idle_cpu, linear_samples
 from mlfleet.launch.base import LaunchFailed, Running
 from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import NotOurSocket
@@ -43,6 +43,7 @@ class TrialRun:
         self.alive = True
         self.evidence = Evidence()
         self.parts = Parts(calibration=calibration)
+        self._is_first = calibration is None
         self._stack = ExitStack()
         self._running: Running | None = None
         self._client: Client
@@ -56,7 +57,7 @@ class TrialRun:
     def ready(self) -> bool:
         """Launch to warmed up and frozen; False if it ended on the way."""
         before = (self._launch, self._import, self._describe, self._prepare)
-        for step in (*before, self._cold, self._warm_up, self._first_block):
+        for step in (*before, self._cold, self._warm_up, self._first_trial):
             if self.alive:
                 with self._phase():
                     step()
@@ -138,14 +139,14 @@ class TrialRun:
         self.parts.calibration = refine(calibration, self.parts.warm_up, self.cell.rules)
         self._leave("warm-up", start)
 
-    def _first_block(self) -> None:
-        """The gates of a run's first block, while the service is thawed; frozen it is whatever they found."""
+    def _first_trial(self) -> None:
+        """The gates of a cell's first trial, while the service is thawed; frozen it is whatever they found."""
         parts, findings = self.parts, list[Finding]()
-        if self.trial.block == 1 and parts.calibration is not None:
-            parts.linear = linear_samples(self._measure, parts.calibration)
+        if self._is_first and parts.calibration is not None:
+            parts.linear, parts.linear_waited_ns = linear_samples(self._measure, self._meters.edge, parts.calibration)
             parts.idle_cpu = idle_cpu(self._meters.edge, self._bench.stop.wait)
             self._bench.stop.check()
-            findings = [*gates.not_linear(parts.linear), *gates.works_on(parts.idle_cpu)]
+            findings = [*gates.not_linear(parts.linear, parts.linear_waited_ns), *gates.works_on(parts.idle_cpu)]
         self._require_running().freeze()
         self._fail_on(findings)
 

@@ -9,7 +9,7 @@ from mlfleet import gates, judged
 from mlfleet.audits import Audit, Outcome
 from mlfleet.block import measure_block
 from mlfleet.gates import IDLE_CPU_NS, MEMORY_BOUND_CACHES, ROOF_FACTOR
-from mlfleet.model import Bound, Reading, Roof, Sample, Turn
+from mlfleet.model import Bound, Calibration, Reading, Roof, Sample, Turn
 from mlfleet.plan import Block
 from mlfleet.schedule import RULES
 from mlfleet.verdict import Verdict
@@ -87,22 +87,31 @@ def test_an_iteration_beyond_the_speed_of_light_is_short_work():
 
 
 def pairs(ratio, tries=1):
-    samples = []
+    samples, end = [], 0
     for iterations in gates.linear_schedule(4) * tries:
-        took = MS * (ratio if iterations == 8 else 1)
-        samples.append(Sample(iterations, 0, round(took)))
+        start, end = end, end + round(MS * (ratio if iterations == 8 else 1))
+        samples.append(Sample(iterations, start, end))
     return samples
 
 
 @pytest.mark.parametrize(("ratio", "fails"), [(1.0, True), (1.65, True), (1.75, False), (2.25, False), (2.35, True)])
 def test_twice_the_iterations_must_take_about_twice_as_long(ratio, fails):
-    assert bool(gates.not_linear(pairs(ratio))) is fails
+    assert bool(gates.not_linear(pairs(ratio), [0])) is fails
 
 
 def test_one_try_of_pairs_that_is_linear_is_enough():
-    assert not gates.not_linear([*pairs(1.2), *pairs(2.0)])
-    assert gates.not_linear([*pairs(1.2), *pairs(1.2)])
-    assert gates.not_linear([]) == []
+    assert not gates.not_linear([*pairs(1.2), *pairs(2.0)], [0, 0])
+    assert gates.not_linear([*pairs(1.2), *pairs(1.2)], [0, None])
+    assert gates.not_linear([], []) == []
+
+
+def test_a_try_that_waited_for_a_cpu_counts_for_a_service_but_not_against_it():
+    busy = 2 * gates.LINEAR_PAIRS * MS
+    assert not gates.not_linear(pairs(1.2), [busy])
+    assert gates.not_linear([*pairs(1.2), *pairs(1.2)], [busy, 0])
+    assert not gates.not_linear([*pairs(1.2), *pairs(2.0)], [0, busy])
+    assert gates.unjudged(pairs(1.2), [busy]) == ("linear in k not judged",)
+    assert gates.unjudged(pairs(1.2), [0]) == gates.unjudged(pairs(2.0), [busy]) == gates.unjudged([], []) == ()
 
 
 @pytest.mark.parametrize(("value", "fails"), [(IDLE_CPU_NS, False), (IDLE_CPU_NS + 1, True), (None, False)])
@@ -128,11 +137,11 @@ def fleet(tmp_path, monkeypatch):
         yield Fleet(tmp_path)
 
 
-def trial(fleet, block=1, **changes):
+def trial(fleet, first=True, **changes):
     cells = {"one": replace(fleet.cell("one"), **changes)}
-    planned = Block("control.noop", block, ("one",), (("one",),))
-    trials = {"one": fleet.trial("one", block)}
-    (record,) = measure_block(planned, cells, trials, {}, fleet.bench(), lambda _trial: None)
+    planned = Block("control.noop", 1, ("one",), (("one",),))
+    known = {} if first else {cells["one"].id: Calibration(10, 4, 1, 1, MS)}
+    (record,) = measure_block(planned, cells, {"one": fleet.trial("one")}, known, fleet.bench(), lambda _trial: None)
     return record
 
 
@@ -146,19 +155,19 @@ def test_gate_speed_of_light_in_a_trial(fleet):
     assert trial(fleet, least_ns=0.99 * MS).verdict is Verdict.OK
 
 
-def test_gate_linear_in_k_in_a_first_block(fleet):
+def test_gate_linear_in_k_in_a_first_trial(fleet):
     fleet.behaviour("one").folded = True
     record = trial(fleet)
     assert (record.verdict, record.phase) == (Verdict.SHORT_WORK, "warm-up"), record.reason
     assert len(record.linear) == gates.LINEAR_TRIES * 2 * gates.LINEAR_PAIRS
     assert {sample.end_ns - sample.start_ns for sample in record.linear} == {FOLDED_NS}
-    assert trial(fleet, block=2).verdict is Verdict.OK
+    assert trial(fleet, first=False).verdict is Verdict.OK
 
 
-def test_gate_background_work_in_a_first_block(fleet):
+def test_gate_background_work_in_a_first_trial(fleet):
     fleet.behaviour("one").works_on_ns = IDLE_CPU_NS + 1
     assert trial(fleet).verdict is Verdict.BACKGROUND_WORK
-    assert trial(fleet, block=2).verdict is Verdict.OK
+    assert trial(fleet, first=False).verdict is Verdict.OK
 
 
 def test_gate_wrong_device_in_a_trial(fleet):
@@ -166,12 +175,12 @@ def test_gate_wrong_device_in_a_trial(fleet):
     assert (record.verdict, record.phase) == (Verdict.WRONG_DEVICE, "import")
 
 
-def test_an_honest_first_block_is_asked_once_and_keeps_what_it_answered(fleet):
+def test_an_honest_first_trial_is_asked_once_and_keeps_what_it_answered(fleet):
     record = trial(fleet, rules=RULES["short"])
     assert record.verdict is Verdict.OK, record.reason
     assert len(record.linear) == 2 * gates.LINEAR_PAIRS
     assert record.idle_cpu == Reading(0, "ns", "fake")
-    later = trial(fleet, block=2)
+    later = trial(fleet, first=False)
     assert later.linear == ()
     assert later.idle_cpu is None
 

@@ -1,4 +1,7 @@
-"""What a trial of a run's first block is asked beside its turns; `gates.py` judges it."""
+"""What the first trial of a cell is asked beside its turns; `gates.py` judges it.
+
+It is a trial of the first block, but where that was lost or disturbed: every cell that is compared has passed.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -7,20 +10,28 @@ from mlfleet.model import Calibration, Reading, Sample
 from mlfleet.names import Name
 from mlfleet.schedule import Measure
 
+Edge = Callable[[], Mapping[str, Reading]]
+# Samples, and what each try of them waited.
+Linear = tuple[tuple[Sample, ...], tuple[int | None, ...]]
 
-def linear_samples(measure: Measure, calibration: Calibration) -> tuple[Sample, ...]:
+
+def linear_samples(measure: Measure, edge: Edge, calibration: Calibration) -> Linear:
     """Pairs of k and 2k iterations: one try, and further ones where it failed. None of iterations of a second."""
-    if calibration.iterations * calibration.iteration_ns >= gates.LINEAR_LONGEST_NS:
-        return ()
     samples: tuple[Sample, ...] = ()
+    waited: tuple[int | None, ...] = ()
+    if calibration.iterations * calibration.iteration_ns >= gates.LINEAR_LONGEST_NS:
+        return samples, waited
     for _ in range(gates.LINEAR_TRIES):
+        before = gates.service_waited_ns(edge())
         samples += measure(gates.linear_schedule(calibration.iterations))
-        if not gates.not_linear(samples):
+        after = gates.service_waited_ns(edge())
+        waited += (None if before is None or after is None else max(after - before, 0),)
+        if not (gates.not_linear(samples, waited) or gates.unjudged(samples, waited)):
             break
-    return samples
+    return samples, waited
 
 
-def idle_cpu(edge: Callable[[], Mapping[str, Reading]], wait: Callable[[float], object]) -> Reading | None:
+def idle_cpu(edge: Edge, wait: Callable[[float], object]) -> Reading | None:
     """CPU time of the second half of a second after a reply, while nothing is asked; None where it cannot be read."""
     wait(gates.IDLE_HALF_S)
     before = edge().get(Name.CPU)
