@@ -95,5 +95,5 @@ HOST_COUNTERS = (
     Name.CORE_THROTTLES,
 )
 HOST_LEVELS = (Name.OTHER_CPUS, Name.FREQUENCY)
-# What the machine's meter reads at the same edges.
+# What the machine's meter reads, just inside of thaw and freeze.
 HOST_EDGE = (*HOST_COUNTERS, *HOST_LEVELS)

@@ -9,6 +9,7 @@ import shutil
 import pytest
 from mlfleet.meters import Name, open_meters
 from mlfleet.meters.cgroup import folders
+from mlfleet.meters.machine import TICK_NS
 from mlfleet.names import EDGE, HOST_EDGE
 
 PID = 4242
@@ -98,9 +99,9 @@ def put(path, text):
 
 
 def edge(root):
-    """What a cgroup can tell: not the machine's readings, nor those of the process runtime."""
+    """What a cgroup can tell: not what belongs to the process runtime."""
     with open_meters(PID, "docker", root=root) as meters:
-        return {name: reading for name, reading in meters.edge().items() if name in EDGE and name != Name.CPU_WAIT}
+        return {name: reading for name, reading in meters.edge().items() if name != Name.CPU_WAIT}
 
 
 def known(readings):
@@ -220,8 +221,22 @@ def test_a_service_that_is_gone_reads_as_lost(tmp_path):
     with open_meters(PID, "docker", root=root) as meters:
         found = meters.edge()
         assert not meters.reset_peak()
-    assert set(found) == {*EDGE, *HOST_EDGE}
-    assert {(found[name].value, found[name].reason) for name in EDGE} == {(None, "lost")}
+    assert set(found) == set(EDGE)
+    assert {(reading.value, reading.reason) for reading in found.values()} == {(None, "lost")}
+
+
+def test_the_machine_is_read_where_the_line_begins_and_ends(tmp_path):
+    root = write(tmp_path, "v2")
+    put(root / "proc/stat", "cpu0 1 0 0 9 0 0 0 0 0 0\ncpu1 10 0 0 9 0 0 0 0 0 0\n")
+    with open_meters(PID, "docker", (1,), root) as meters:
+        before = meters.edge()
+        with meters.sampling() as sampled:
+            put(root / "proc/stat", "cpu0 3 0 0 9 0 0 0 0 0 0\ncpu1 15 0 0 9 0 0 0 0 0 0\n")
+        put(root / "proc/stat", "cpu0 99 0 0 9 0 0 0 0 0 0\ncpu1 99 0 0 9 0 0 0 0 0 0\n")
+        found = meters.turn_readings(before, meters.edge(), sampled, reset_ok=False)
+    assert (found[Name.SET_BUSY].value, found[Name.OTHERS_BUSY].value) == (5 * TICK_NS, 2 * TICK_NS)
+    assert found[Name.OTHER_CPUS].value == 1
+    assert set(HOST_EDGE) < set(found)
 
 
 def test_a_folder_above_our_namespace_is_not_visible(tmp_path):

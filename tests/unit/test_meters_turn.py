@@ -4,7 +4,7 @@ import pytest
 from mlfleet.meters import Name, Sampled, turn_readings
 from mlfleet.meters.reading import null, unit_of
 from mlfleet.model import Reading
-from mlfleet.names import COUNTERS, EDGE, HOST_COUNTERS, HOST_EDGE, HOST_LEVELS, LEVELS
+from mlfleet.names import COUNTERS, EDGE, HOST_EDGE, LEVELS
 
 MIB = 1 << 20
 
@@ -14,7 +14,7 @@ def edge(**values):
     given = {Name[name.upper()]: value for name, value in values.items()}
     return {
         name: given[name] if isinstance(given.get(name), Reading) else Reading(given.get(name, 0), unit_of(name), "x")
-        for name in (*EDGE, *HOST_EDGE)
+        for name in EDGE
     }
 
 
@@ -27,8 +27,17 @@ def test_counters_are_differences_and_levels_are_those_at_the_end():
     assert (found[Name.CPU].value, found[Name.CPU].unit) == (7, "ns")
     assert (found[Name.USER].value, found[Name.USER].unit) == (3, "us")
     assert found[Name.ANONYMOUS].value == 3
-    assert {*COUNTERS, *HOST_COUNTERS, *LEVELS, *HOST_LEVELS} < set(found)
+    assert {*COUNTERS, *LEVELS} < set(found)
     assert Name.MARK not in found
+
+
+def test_the_machine_is_told_from_where_the_line_began_to_where_it_ended():
+    began = {name: Reading(100, unit_of(name), "x") for name in HOST_EDGE}
+    ended = began | {Name.SET_BUSY: Reading(130, "ns", "x"), Name.OTHER_CPUS: Reading(3, "count", "x")}
+    found = turn(edge(), edge(), Sampled(machine=(began, ended)))
+    assert (found[Name.SET_BUSY].value, found[Name.SET_STEAL].value, found[Name.OTHER_CPUS].value) == (30, 0, 3)
+    assert set(HOST_EDGE) < set(found)
+    assert not set(HOST_EDGE) & set(turn(edge(), edge()))
 
 
 def test_a_counter_that_went_back_is_null():
@@ -80,7 +89,7 @@ def test_peak_anonymous_is_the_highest_of_samples_and_edges(before, sampled, aft
 
 
 def test_a_peak_that_nobody_saw_is_null():
-    lost = {name: null(name, "cgroup", "lost") for name in (*EDGE, *HOST_EDGE)}
+    lost = {name: null(name, "cgroup", "lost") for name in EDGE}
     found = turn(lost, lost, Sampled(), reset_ok=False)
     assert {found[name].value for name in (Name.PEAK_CHARGED, Name.PEAK_ANONYMOUS)} == {None}
     assert {found[name].reason for name in (Name.PEAK_CHARGED, Name.PEAK_ANONYMOUS)} == {"lost"}

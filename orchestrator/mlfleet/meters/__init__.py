@@ -1,7 +1,7 @@
-"""Readings of a running service and its machine from outside: their edges, the peak, and the line in between."""
+"""Readings of a running service from outside: its edges, its peak, the line in between, and its machine meanwhile."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -61,15 +61,23 @@ class Meters:
 
     def edge(self) -> dict[str, Reading]:
         """Read raw counters and levels, by `Name`."""
-        return self._meter.edge() | self._machine.edge()
+        return self._meter.edge()
 
     def reset_peak(self) -> bool:
         """Reset the high-water mark; False where the kernel refuses, or somebody else's service is only looked at."""
         return self._resets and self._meter.reset_peak()
 
-    def sampling(self) -> AbstractContextManager[Sampled]:
-        """Sample at 100 Hz while the context is open; what it yields is complete afterwards."""
-        return sampling(self._meter.watch)
+    @contextmanager
+    def sampling(self) -> Iterator[Sampled]:
+        """Sample at 100 Hz while the context is open; what it yields is complete afterwards.
+
+        The machine is read here and not at the edges: its counters go on while a service stands still, and the engine
+        that freezes and thaws is no neighbour.
+        """
+        before = self._machine.edge()
+        with sampling(self._meter.watch) as sampled:
+            yield sampled
+        sampled.machine = before, self._machine.edge()
 
     @staticmethod
     def turn_readings(

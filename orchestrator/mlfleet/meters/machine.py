@@ -1,4 +1,4 @@
-"""Readings of the machine at a turn's edges: how busy the measured CPUs and the others are, and their heat."""
+"""Readings of the machine during a turn: how busy the measured CPUs and the others are, and their heat."""
 
 import os
 import re

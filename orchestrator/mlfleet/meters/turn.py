@@ -15,9 +15,12 @@ def turn_readings(before: Edge, after: Edge, sampled: Sampled, *, reset_ok: bool
 
     `reset_ok`: the high-water mark was reset between `before` and the turn.
     """
-    counters = (*COUNTERS, *HOST_COUNTERS)
-    readings: dict[str, Reading] = {name: _difference(name, before[name], after[name]) for name in counters}
-    readings.update((name, after[name]) for name in (*LEVELS, *HOST_LEVELS))
+    readings: dict[str, Reading] = {name: _difference(name, before[name], after[name]) for name in COUNTERS}
+    readings.update((name, after[name]) for name in LEVELS)
+    if sampled.machine is not None:
+        began, ended = sampled.machine
+        readings.update((name, _difference(name, began[name], ended[name])) for name in HOST_COUNTERS)
+        readings.update((name, ended[name]) for name in HOST_LEVELS)
     readings[Name.PEAK_CHARGED] = peak = _peak_charged(before, after, sampled, reset_ok=reset_ok)
     if peak.method == "sampled" and before[Name.MARK].value is not None:
         readings[Name.PEAK_BOUND] = before[Name.MARK]
