@@ -41,6 +41,16 @@ def published(folder):
     return fields(folder, "report.json")
 
 
+def with_samples(record, samples, flags=()):
+    """Other samples in its one turn, all of it spent computing."""
+    turn = record.turns[0]
+    claimed = sum(sample.end_ns - sample.start_ns for sample in samples)
+    end = samples[-1].end_ns
+    readings = dict(turn.readings) | {Name.CPU.value: Reading(claimed, "ns", "x")}
+    turn = replace(turn, samples=tuple(samples), received_ns=end, flags=flags, readings=readings)
+    return replace(record, turns=(turn,))
+
+
 def test_an_honest_writer_passes(tmp_path):
     assert differences(write_run(tmp_path / "run", PAIR, blocks=10)) == []
 
@@ -151,10 +161,11 @@ def test_a_second_estimate_that_is_not_asked_is_found(tmp_path, monkeypatch):
         """Most blocks are flagged, and without them the answer is another."""
         if record.trial.framework == "sklearn" or record.trial.block <= 5:
             return record
-        slow = [replace(s, end_ns=s.start_ns + 3 * (s.end_ns - s.start_ns)) for s in record.turns[0].samples]
-        apart = [replace(s, start_ns=s.start_ns + n * 10**10, end_ns=s.end_ns + n * 10**10) for n, s in enumerate(slow)]
-        turn = replace(record.turns[0], samples=tuple(apart), received_ns=apart[-1].end_ns + 1, flags=("load",))
-        return replace(record, turns=(turn,))
+        at, slow = record.turns[0].sent_ns, []
+        for sample in record.turns[0].samples:
+            slow.append(Sample(sample.iterations, at, at + 3 * (sample.end_ns - sample.start_ns)))
+            at = slow[-1].end_ns
+        return with_samples(record, slow, flags=("load",))
 
     cells = {NAME: {"sklearn": Cell(1e6, 100), "linfa": Cell(2e6, 50)}}
     assert differences(write_run(tmp_path / "honest", cells, blocks=20, change=far)) == []
@@ -334,8 +345,7 @@ def test_a_width_that_the_samples_do_not_give_is_reported(tmp_path):
             end = at + round((sample.end_ns - sample.start_ns) * factor)
             found.append(Sample(sample.iterations, at, end))
             at = end
-        turn = replace(record.turns[0], samples=tuple(found), received_ns=at)
-        return replace(record, turns=(turn,))
+        return with_samples(record, found)
 
     steady = {NAME: {"sklearn": Cell(1e6, 100), "linfa": Cell(2e6, 50)}}
     found = verify(write_run(tmp_path / "wild", steady, blocks=10, change=wild), Progress(lambda _: None))
