@@ -1,8 +1,8 @@
 """`mlfleet demo`: the faults of published benchmarks, refused, each beside its honest twin."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -11,7 +11,7 @@ from rich.console import Console
 from mlfleet import build as builds
 from mlfleet.commands.benches import local_command, open_bench
 from mlfleet.commands.common import ROOT, json_option, print_json, say, services
-from mlfleet.demos import DEMOS, ImportedDemo, LiveDemo, Shown, Stage
+from mlfleet.demos import DEMOS, ImportedDemo, LiveDemo, Shown, Stage, replay
 from mlfleet.demos.shown import as_json as shown_json
 from mlfleet.demos.shown import say as show
 from mlfleet.errors import HostError, unknown
@@ -42,32 +42,39 @@ def demo(names: tuple[str, ...], only_list: bool, blocks: int, as_json: bool) ->
         return 0
     shown: list[Shown] = []
     absent: list[str] = []
-    console = Console()
-    with ExitStack() as stack:
-        stage = stack.enter_context(_stage(blocks)) if any(isinstance(one, LiveDemo) for one in chosen) else None
-        for one in chosen:
-            try:
-                found = one.replay() if isinstance(one, ImportedDemo) else _live(one, stage)
-            except HostError as error:
-                if names:
-                    raise
-                # Of all, those that this host can show.
-                absent.append(str(error))
-                continue
-            shown.append(found)
-            if not as_json:
-                show(found, console)
+    for group in _groups(chosen):
+        try:
+            found = _replayed(group, blocks)
+        except HostError as error:
+            if names:
+                raise
+            # Of all, those that this host can show.
+            absent.append(str(error))
+            continue
+        shown += found
+        for one in () if as_json else found:
+            show(one, Console())
     if as_json:
-        print_json({"demos": [shown_json(found) for found in shown], "not_shown": absent})
+        print_json({"demos": [shown_json(one) for one in shown], "not_shown": absent})
     for text in absent:
         say(text)
-    return 0 if all(found.as_awaited for found in shown) else 1
+    return 0 if all(one.as_awaited for one in shown) else 1
 
 
-def _live(one: LiveDemo, stage: Stage | None) -> Shown:
-    if stage is None:
-        raise HostError(f"demo {one.name} has no stage")
-    return one.replay(stage)
+def _groups(chosen: Sequence[Demo]) -> list[list[Demo]]:
+    """Live ones that can be measured in the same blocks together; each imported one by itself."""
+    groups: dict[object, list[Demo]] = {}
+    for one in chosen:
+        groups.setdefault(one.together if isinstance(one, LiveDemo) else one.name, []).append(one)
+    return list(groups.values())
+
+
+def _replayed(group: Sequence[Demo], blocks: int) -> Sequence[Shown]:
+    live = [one for one in group if isinstance(one, LiveDemo)]
+    if not live:
+        return [one.replay() for one in group if isinstance(one, ImportedDemo)]
+    with _stage(blocks) as stage:
+        return replay(live, stage)
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """The faults of published benchmarks, re-enacted: each is refused for its own reasons, and its honest twin passes.
 
 DEMOS                         # by name, in the order of catalogue section 6
-demo.replay(stage) -> Shown   # a live one launches services, an imported one reads its tables
+imported.replay() -> Shown    # reads its tables
+replay(live, stage) -> Shown  # launches services: several faults of one workload in the same blocks
 """
 
 from mlfleet.demos.imported import ImportedDemo
 from mlfleet.demos.listed import DEMOS
-from mlfleet.demos.live import LiveDemo, Stage
+from mlfleet.demos.live import LiveDemo, Stage, replay
 from mlfleet.demos.shown import Shown
 
-__all__ = ["DEMOS", "ImportedDemo", "LiveDemo", "Shown", "Stage"]
+__all__ = ["DEMOS", "ImportedDemo", "LiveDemo", "Shown", "Stage", "replay"]

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -23,8 +24,8 @@ from mlfleet.table import Table, fold
 from mlfleet.tasks.control import WORKLOAD as CONTROL
 
 SUITE = "demos.toml"
-# Marks of the two contestants that are one service: `sklearn:twin`, `sklearn:faulty`.
-TWIN, FAULTY = "twin", "faulty"
+# The mark of a twin: `sklearn:twin`, beside `sklearn:false_svm`.
+TWIN = "twin"
 # Where the spoilt services lie, each beside its honest one.
 SPOILT = Path("services/faulty")
 SEED = 1
@@ -65,28 +66,31 @@ class LiveDemo:
     # The honest twin, where it is not the spoilt service itself.
     twin: str = ""
     controls: tuple[str, ...] = ("null-python",)
-    needs: tuple[str, ...] = field(init=False, default=())
 
-    def __post_init__(self) -> None:
-        """What must be built follows from who takes part."""
-        needed = dict.fromkeys((*self.controls, self.baseline, self.service, self.twin or self.service))
-        object.__setattr__(self, "needs", tuple(needed))
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Services that must be built."""
+        return tuple(dict.fromkeys((*self.controls, self.baseline, self.service, self.honest)))
 
-    def replay(self, stage: Stage) -> Shown:
-        """Measure all three in blocks, fold, and read what the report would print."""
-        table = _measured(self, stage)
-        faulty, twin = f"{self.service}:{FAULTY}", f"{self.twin or self.service}:{TWIN}"
-        planned = next(one for one in table.run.workloads if one.workload.name == self.workload)
-        mine = {key: [one for one in table.comparisons if one.contestant == key] for key in (faulty, twin)}
-        margin = table.run.margin
-        return Shown(
-            name=self.name,
-            title=f"{self.title}: {faulty} / {self.baseline}, {self.workload}",
-            awaited=self.awaited,
-            refused=distinct([refusal for one in mine[faulty] for refusal in one.refusals]),
-            twin=tuple(sentence(planned, one, margin) for one in mine[twin] if one.outcome != "refused"),
-            against=distinct([refusal for one in mine[twin] for refusal in one.refusals]),
-        )
+    @property
+    def honest(self) -> str:
+        """The service that its twin is."""
+        return self.twin or self.service
+
+    @property
+    def faulty_key(self) -> str:
+        """The contestant: the service, marked with its fault."""
+        return f"{self.service}:{self.fault}"
+
+    @property
+    def twin_key(self) -> str:
+        """The contestant that differs from the faulty one in nothing else."""
+        return f"{self.honest}:{TWIN}"
+
+    @property
+    def together(self) -> tuple[object, ...]:
+        """Those that agree in this are measured in the same blocks."""
+        return self.workload, self.baseline, self.twin_key, self.controls
 
 
 class _Silent:
@@ -99,43 +103,79 @@ class _Silent:
         """Nothing is shown."""
 
 
-def _measured(demo: LiveDemo, stage: Stage) -> Table:
-    for key in demo.needs:
-        if (state := stage.builder.state(stage.services[key])).state != "current":
-            raise HostError(f"demo {demo.name} needs {', '.join(demo.needs)}: {state.reason}")
-    with as_file(files("mlfleet.demos") / SUITE) as path:
-        suite = load_suite(str(path))
-    spoilt, twin = stage.services[demo.service], stage.services[demo.twin or demo.service]
-    marked = (replace(twin, key=f"{twin.key}:{TWIN}"), replace(spoilt, key=f"{spoilt.key}:{FAULTY}"))
-    request = assemble.Request(
-        run=assemble.run_id(f"demo-{demo.name}", SEED),
-        suite=suite,
-        services=(*(stage.services[key] for key in demo.controls), stage.services[demo.baseline], *marked),
-        workloads=(*(one for one in suite.workloads if one.name == demo.workload), CONTROL),
-        baseline=demo.baseline,
-        blocks=stage.blocks,
-        seed=SEED,
-        named=frozenset(),
-        # Both are the build of the honest service, started by another file.
-        pins={service: stage.builder.state(service) for service in marked},
+def replay(demos: Sequence[LiveDemo], stage: Stage) -> tuple[Shown, ...]:
+    """Measure faults of one workload, their twin and baseline in blocks, fold, and read what a report would print.
+
+    Raises HostError that names what is not built.
+    """
+    table = _measured(demos, stage)
+    return tuple(_shown(demo, table) for demo in demos)
+
+
+def _shown(demo: LiveDemo, table: Table) -> Shown:
+    planned = next(one for one in table.run.workloads if one.workload.name == demo.workload)
+    faulty, twin = (
+        [one for one in table.comparisons if one.contestant == key] for key in (demo.faulty_key, demo.twin_key)
     )
-    stage.say(f"{demo.name}: {stage.blocks} blocks of {', '.join(service.key for service in request.services)}")
-    with stage.bench(request.run, lambda service: _command(service, stage)) as bench:
+    found = [refusal for one in faulty for refusal in one.refusals]
+    return Shown(
+        name=demo.name,
+        title=f"{demo.title}: {demo.faulty_key} / {demo.baseline}, {demo.workload}",
+        awaited=demo.awaited,
+        # What the baseline itself fails is no reason against the fault.
+        refused=distinct([one for one in found if not one.where.startswith(f"{demo.baseline}: ")]),
+        twin=tuple(sentence(planned, one, table.run.margin) for one in twin if one.outcome != "refused"),
+        against=distinct([refusal for one in twin for refusal in one.refusals]),
+    )
+
+
+def _measured(demos: Sequence[LiveDemo], stage: Stage) -> Table:
+    first = demos[0]
+    needed = dict.fromkeys(key for demo in demos for key in demo.needs)
+    for key in needed:
+        if (state := stage.builder.state(stage.services[key])).state != "current":
+            told = f"demo {', '.join(demo.name for demo in demos)}: {state.reason}"
+            raise HostError(f"{told}; try: mlfleet build {' '.join(needed)} --runtime process")
+    request = _request(demos, stage)
+    faults = {demo.faulty_key: demo.fault for demo in demos}
+    told = f"{stage.blocks} blocks of {', '.join((first.baseline, first.twin_key, *faults))}"
+    stage.say(f"{', '.join(demo.name for demo in demos)}: {told}")
+    with stage.bench(request.run, partial(_command, stage)) as bench:
         run = assemble.make_run(request, stage.builder, "process", None, bench, stage.root)
-        cells = {
-            key: replace(cell, fault=demo.fault if key[1] == marked[1].key else None)
-            for key, cell in cells_of(run).items()
-        }
+        for one in run.contestants:
+            if one.identity is None:
+                raise HostError(f"demo {first.name}: {one.service.key} takes no part: {one.reason}")
+        cells = {key: replace(cell, fault=faults.get(key[1])) for key, cell in cells_of(run).items()}
         folder = stage.folder / run.run
         with Ledger.create(folder, encode(run)) as ledger:
             measure_run(run, cells, ledger, bench.watched_by(lambda *_: None, ledger.blob), _Silent(), None)
     return fold(run, read_records(folder))
 
 
-def _command(service: Service, stage: Stage) -> Sequence[str] | None:
+def _request(demos: Sequence[LiveDemo], stage: Stage) -> assemble.Request:
+    first = demos[0]
+    with as_file(files("mlfleet.demos") / SUITE) as path:
+        suite = load_suite(str(path))
+    marked = {first.twin_key: first.honest, **{demo.faulty_key: demo.service for demo in demos}}
+    # Each is the build of an honest service, started by another file.
+    built = {replace(stage.services[key], key=name): stage.services[key] for name, key in marked.items()}
+    return assemble.Request(
+        run=assemble.run_id(f"demo-{first.name}", SEED),
+        suite=suite,
+        services=(*(stage.services[key] for key in first.controls), stage.services[first.baseline], *built),
+        workloads=(*(one for one in suite.workloads if one.name == first.workload), CONTROL),
+        baseline=first.baseline,
+        blocks=stage.blocks,
+        seed=SEED,
+        named=frozenset(),
+        pins={service: stage.builder.state(honest) for service, honest in built.items()},
+    )
+
+
+def _command(stage: Stage, service: Service) -> Sequence[str] | None:
     """The service's own command; of a marked one, with the spoilt file in place of its service.py."""
-    command = stage.command(service)
     key, _, mark = service.key.partition(":")
+    command = stage.command(stage.services[key])
     if command is None or not mark:
         return command
     return [*command[:-1], str(stage.root / SPOILT / f"of_{key}.py")]

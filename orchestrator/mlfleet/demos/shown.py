@@ -64,11 +64,8 @@ def as_json(shown: Shown) -> dict[str, object]:
 
 
 def distinct(refusals: Collection[Refusal]) -> tuple[Refusal, ...]:
-    """Each gate and code once, the first sentence of it; in the order found."""
-    seen: dict[tuple[str, str], Refusal] = {}
-    for refusal in refusals:
-        seen.setdefault((refusal.gate, refusal.code), refusal)
-    return tuple(seen.values())
+    """Each sentence once, in the order found: metrics of a pair fail alike."""
+    return tuple({(one.gate, one.code, one.detail): one for one in reversed(list(refusals))}.values())[::-1]
 
 
 def _plain(refusals: Collection[Refusal]) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ from statistics import median
 
 from mlfleet.model import Metric
 from mlfleet.parity import Refusal
+from mlfleet.report.units import plural
 from mlfleet.review.imported import Imported
 
 # Beyond this share of its side's sum a row is most of the mean.
@@ -32,7 +33,9 @@ def _sets(ours: Named, theirs: Named) -> Iterator[Refusal]:
             for (name, _), mine in zip((ours, theirs), alone, strict=True)
             if mine
         )
-        yield Refusal("table", "sets_differ", f"{shared} cells are shared, {told}; equal sets awaited", "both sides")
+        yield Refusal(
+            "table", "sets_differ", f"{plural(shared, 'cell')} shared, {told}; equal sets awaited", "both sides"
+        )
 
 
 def _mixed(metric: Metric, ours: Named, theirs: Named) -> Iterator[Refusal]:
@@ -43,7 +46,7 @@ def _mixed(metric: Metric, ours: Named, theirs: Named) -> Iterator[Refusal]:
     same_way = all(ratio >= 1 for ratio in ratios) or all(ratio <= 1 for ratio in ratios)
     if len(ratios) >= CELLS_FOR_RANGE and same_way and max(sizes) / min(sizes) > WIDE_RANGE:
         text += f"; its cells range from {_figures(min(sizes))} to {_figures(max(sizes))}, so no one number is theirs"
-    yield Refusal("table", "mean_over_workloads", text, f"{len(ratios)} shared cells")
+    yield Refusal("table", "mean_over_workloads", text, plural(len(ratios), "shared cell"))
 
 
 def _by_cell(metric: Metric, rows: Sequence[Imported]) -> dict[str, float]:

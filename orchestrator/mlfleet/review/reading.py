@@ -18,6 +18,8 @@ from mlfleet.review.row import Field, imported
 # A table of 20 frameworks, 100 workloads and 40 blocks has 80,000; one that is longer holds something else.
 MOST_ROWS = 200_000
 MOST_BYTES = 256 << 20
+# How alike a name must be before another is proposed for it, by difflib.
+NEAR = 0.85
 # The group of a trial that says nothing of its framework, as `mlfleet run` writes it: it was measured again.
 LOST = "lost"
 NOTHING = Known()
@@ -85,7 +87,7 @@ def _unread(columns: Mapping[str, None]) -> tuple[str, ...]:
     told = []
     for name in columns:
         if name not in COLUMNS:
-            near = get_close_matches(name, COLUMNS, n=1)
+            near = get_close_matches(name, COLUMNS, n=1, cutoff=NEAR)
             told.append(f"{printable(name)} (did you mean {near[0]}?)" if near else printable(name))
     return tuple(told)
 
