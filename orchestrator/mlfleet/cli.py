@@ -23,6 +23,7 @@ COMMANDS = MappingProxyType(
         "data": "data:data",
         "run": "run:run",
         "report": "report:report",
+        "validate": "validate:validate",
         "verify": "verify:verify",
         "review": "review:review",
         "demo": "demo:demo",
