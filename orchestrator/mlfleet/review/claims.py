@@ -8,6 +8,7 @@ from statistics import median
 from typing import Literal
 
 from mlfleet import stats
+from mlfleet.compare import SMALL_MEMORY_BYTES
 from mlfleet.errors import UsageError, unknown
 from mlfleet.model import Metric
 from mlfleet.multiplicity import adjusted_levels
@@ -23,6 +24,8 @@ from mlfleet.stats import Estimate
 METRICS: tuple[Metric, ...] = ("time", "cpu", "memory")
 # As suites have it: no difference within 3 % matters.
 MARGIN = 0.03
+# As compare.py has it: below this start-up noise would be sold as a factor.
+SMALL_MEMORY = "small_memory"
 # Pairs of frameworks grow with their square; beyond so many claims one baseline is enough to read.
 MOST_CLAIMS = 20_000
 
@@ -119,6 +122,8 @@ def _cell(pair: Pair, metric: Metric) -> Claim:
         reasons = ("quality_undecided",)
     elif not found and len(pair.paired) < stats.MIN_BLOCKS:
         reasons = ("few_blocks",)
+    elif not found and metric == "memory" and min(map(min, medians)) < SMALL_MEMORY_BYTES:
+        reasons = (SMALL_MEMORY,)
     elif not found:
         estimate = stats.estimate([math.log(b.values[metric] / a.values[metric]) for a, b in pair.paired])
     return Claim(

@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from mlfleet.compare import SMALL_MEMORY_BYTES
 from mlfleet.errors import printable
 from mlfleet.parity import Refusal
 from mlfleet.report.sentences import amount
 from mlfleet.report.units import percent, plural, ratio_span
-from mlfleet.review.claims import MARGIN, Claim, Review
+from mlfleet.review.claims import MARGIN, SMALL_MEMORY, Claim, Review
 from mlfleet.review.gates import GATES
 from mlfleet.stats import MIN_BLOCKS
 
@@ -113,6 +114,8 @@ def sentence(claim: Claim) -> str:
     what = f"{claim.cell}, {_WHAT[claim.metric]} of {claim.contestant} against {claim.baseline}"
     if claim.estimate is None:
         needed = f"{plural(claim.pairs, 'paired trial')}, {MIN_BLOCKS} needed"
+        if SMALL_MEMORY in claim.reasons:
+            needed = f"below {SMALL_MEMORY_BYTES >> 20} MiB a factor would be noise"
         return f"inconclusive: {what}: {claim.undecided or needed}"
     found = claim.estimate
     shown = ratio_span(exp(found.point), exp(found.low), exp(found.high))
