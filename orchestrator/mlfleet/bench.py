@@ -20,6 +20,14 @@ from mlfleet.tasks import Case, Task
 
 
 @dataclass(frozen=True)
+class Job:
+    """Work that a service can be given: a case and its payload."""
+
+    case: Case
+    payload: Payload
+
+
+@dataclass(frozen=True)
 class Cell:
     """A workload on one framework in one environment, with all that its trials need."""
 
@@ -38,6 +46,9 @@ class Cell:
     fault: str | None = None
     # What an iteration takes at least, by the task's bound and the host's roof; None: not known.
     least_ns: float | None = None
+    # Of an audit: what the process works on before the job that is measured, and whether each turn's outputs are asked.
+    before: tuple[Job, ...] = ()
+    every_turn: bool = False
 
 
 @dataclass(frozen=True)

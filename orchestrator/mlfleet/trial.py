@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from mlfleet import deadlines, gates
-from mlfleet.bench import Bench, Cell
+from mlfleet.bench import Bench, Cell, Job
 from mlfleet.calls import CallFailed, Malformed, NotServing
 from mlfleet.classify import Evidence, check_identity, check_payload, check_stamps
 from mlfleet.client import Client
@@ -19,7 +19,7 @@ from mlfleet.launch.base import LaunchFailed, Running
 from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import NotOurSocket
 from mlfleet.meters import Meters
-from mlfleet.model import Calibration, Finding, Phase, Reading, Record, Sample, Trial
+from mlfleet.model import Calibration, Finding, Phase, Prepared, Reading, Record, Sample, Trial
 from mlfleet.parts import Parts, judged
 from mlfleet.payload import OutputsRefused
 from mlfleet.schedule import calibrate, refine, warm_up
@@ -27,6 +27,8 @@ from mlfleet.turn import take_turn
 from mlfleet.verdict import Flag
 
 EXIT_WAIT_S, EXIT_POLL_S = 2.0, 0.05
+# Iterations of what a process is given before the job that is measured: enough for what it keeps to be used once.
+BEFORE = (1, 1)
 PhaseName = Literal["launch", "import", "prepare", "cold", "warm-up", "collect"]
 
 
@@ -108,11 +110,21 @@ class TrialRun:
         self._fail_on(check_identity(identity, cell.version, cell.task.name, cell.environment))
 
     def _prepare(self) -> None:
+        cell = self.cell
+        for job in cell.before:
+            self._give(job)
+            self._measure(BEFORE)
+            self._client.collect(deadlines.OUTPUT_LIMIT_BYTES, deadlines.COLLECT_S)
         start = self._enter("prepare")
-        cell, payload = self.cell, self.cell.payload
-        self.evidence.prepared = self._client.prepare(
+        self.evidence.prepared = self._give(Job(cell.case, cell.payload))
+        self._leave("prepare", start, self._meters.edge())
+        self._fail_on(check_payload(self.evidence.prepared, cell.payload.sha256, cell.payload.tensors_sha256))
+
+    def _give(self, job: Job) -> Prepared:
+        cell, payload = self.cell, job.payload
+        return self._client.prepare(
             cell.task.name,
-            cell.case.params,
+            job.case.params,
             payload.path,
             payload.sha256,
             # A task that draws for itself draws anew in each block, all frameworks of the block from one seed.
@@ -121,8 +133,6 @@ class TrialRun:
             transport=cell.environment.transport,
             timeout_s=deadlines.PREPARE_S + deadlines.PREPARE_S_PER_GIB * payload.size_bytes / (1 << 30),
         )
-        self._leave("prepare", start, self._meters.edge())
-        self._fail_on(check_payload(self.evidence.prepared, payload.sha256, payload.tensors_sha256))
 
     def _cold(self) -> None:
         start = self._enter("cold")
@@ -159,6 +169,11 @@ class TrialRun:
             (number, position), calibration, self.cell.environment, self._bench, running, self._client, self._meters
         )
         self.parts.turns.append(turn)
+        if self.cell.every_turn:
+            running.thaw()
+            data = self._client.collect(deadlines.OUTPUT_LIMIT_BYTES, deadlines.COLLECT_S)
+            running.freeze()
+            self.parts.turn_outputs.append(self._bench.store_blob(data))
         stamps = check_stamps(turn.samples, turn.sent_ns, turn.received_ns)
         self._fail_on([*stamps, *gates.unexplained(turn, len(self.cell.environment.cpus))])
 
