@@ -79,9 +79,9 @@ def _unless_stopped(run: RunFile, state: State, block: Block) -> Iterator[Block 
 
 
 def _appended(run: RunFile, state: State) -> list[Block]:
-    """The next appended block of every workload that needs one and may have one."""
+    """The next appended block of every workload that needs one and may have one; controls are never compared."""
     found = []
-    for planned in run.workloads:
+    for planned in (planned for planned in run.workloads if not planned.control):
         name = planned.workload.name
         most = sum(block.workload == name for block in run.plan)
         number = next(number for number in count(most + 1) if (name, number) not in state.closed)

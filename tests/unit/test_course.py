@@ -164,6 +164,11 @@ def test_the_last_look_may_be_reached_in_appended_blocks():
     assert (len(measured), stops) == (42, [(ONE, "max_blocks", 42)])
 
 
+def test_nothing_is_appended_for_a_control():
+    cells = {CONTROL: {"null-rust": QUIET}}
+    assert len(walk(fixed(cells), cells, alter=disturb(("null-rust", 2)))[0]) == 5
+
+
 def test_what_is_lost_is_not_appended():
     cells = {ONE: {"sklearn": QUIET, "linfa": replace(NEAR, verdict=Verdict.TRANSPORT_FAILED)}}
     assert numbers(walk(fixed(cells), cells)[0]) == [1, 2, 3, 4, 5]

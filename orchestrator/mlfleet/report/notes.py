@@ -139,8 +139,9 @@ def how_to_narrow(table: Table) -> tuple[str, ...]:
             "on a restless one would not help."
         )
     if wide or few:
+        key = "budget" if table.run.looks else "blocks"
         said.append(
-            "The width falls with the square root of the number of blocks: set `blocks` in the suite. A quiet host "
+            f"The width falls with the square root of the number of blocks: set `{key}` in the suite. A quiet host "
             "helps as much."
         )
     if table.run.schedule == "short":
