@@ -25,6 +25,7 @@ COMMANDS = MappingProxyType(
         "report": "report:report",
         "validate": "validate:validate",
         "verify": "verify:verify",
+        "audit": "audit:audit",
         "review": "review:review",
         "demo": "demo:demo",
         "clean": "build:clean",

@@ -200,7 +200,7 @@ def _seen(audited: Audited, variant: str) -> list[Record]:
 
 
 def _factor(audited: Audited, one: str, other: str, of: Callable[[Record], float]) -> Estimate | None:
-    """ln of other / one over blocks in which both are there; None of fewer than five."""
+    """The logarithm of other / one over blocks in which both are there; None of fewer than five."""
     first = {record.trial.block: of(record) for record in _fine(audited, one)}
     found = [
         math.log(of(record) / first[record.trial.block])
