@@ -18,7 +18,15 @@ from mlfleet.verdict import Verdict
 from samples import Cell, run_file
 
 KEYS = ("one", "two")
-RUN = run_file({WORKLOAD.name: {key: Cell(1e6) for key in KEYS}}, blocks=3)
+
+
+def compared(blocks):
+    """A run of two frameworks that do the control's work, to be compared as any other."""
+    run = run_file({WORKLOAD.name: {key: Cell(1e6) for key in KEYS}}, blocks=blocks)
+    return replace(run, workloads=(replace(run.workloads[0], control=False),))
+
+
+RUN = compared(3)
 
 
 class Silent:
@@ -170,9 +178,8 @@ def test_a_disturbed_trial_is_not_tried_again_in_place_but_in_a_block_behind_the
 
 def looking(fleet):
     """A run that looks, of two frameworks that take as long as each other."""
-    planned = replace(RUN.workloads[0], control=False, cells={key: fleet.cell(key).id for key in KEYS})
-    run = run_file({WORKLOAD.name: {key: Cell(1e6) for key in KEYS}}, blocks=40)
-    return replace(run, workloads=(planned,), looks=LOOKS)
+    planned = replace(RUN.workloads[0], cells={key: fleet.cell(key).id for key in KEYS})
+    return replace(compared(40), workloads=(planned,), looks=LOOKS)
 
 
 def stops(ledger):
