@@ -14,12 +14,14 @@ from mlfleet.parity import Refusal
 from mlfleet.resolution import Bound
 from mlfleet.runfile import PlannedWorkload, RunFile
 from mlfleet.stats import Estimate
-from mlfleet.values import paired_values, unflagged_pairs
+from mlfleet.values import paired_values, unequal_meters, unflagged_pairs
 from mlfleet.verdict import NOT_FRESH
 
 # Below this a memory value has no ratio: start-up noise would be sold as a factor.
 SMALL_MEMORY_BYTES = 8 << 20
 QUALITY_UNDECIDED = "quality_undecided"
+# The gate of readings, and its code.
+METER = "meter"
 # The kernel batches memory accounting in up to 64 pages per CPU: no difference is known better.
 MEMORY_SE_BYTES = 64 * 4096.0
 # Kinds of A/A pairs that a comparison may be held against.
@@ -122,6 +124,7 @@ def _pair(
     refused: tuple[Refusal, ...],
     undecided: str,
 ) -> Pair:
+    refused = (*refused, *_meters(baseline, contestant, metric))
     by_block, why = paired_values(baseline.records, contestant.records, metric)
     absolute = any(min(one) <= 0 or (metric == "memory" and min(one) < SMALL_MEMORY_BYTES) for one in by_block)
     settled = _settled(baseline, contestant, refused, why, len(by_block), undecided)
@@ -140,6 +143,12 @@ def _pair(
     )
 
 
+def _meters(baseline: CellRow, contestant: CellRow, metric: Metric) -> list[Refusal]:
+    """Readings are compared only if they were taken from the same source in the same way."""
+    text, unequal, blocks = unequal_meters(baseline.records, contestant.records, metric)
+    return [Refusal(METER, METER, f"{metric} was {text}", f"{unequal} of {blocks} blocks")] if text else []
+
+
 def _settled(
     baseline: CellRow,
     contestant: CellRow,
@@ -151,7 +160,7 @@ def _settled(
     if refused:
         return "refused", tuple(dict.fromkeys(refusal.code for refusal in refused))
     if unread:
-        return "refused", ("meter", unread)
+        return "refused", (METER, unread)
     if any(NOT_FRESH in record.flags for record in (*baseline.records, *contestant.records)):
         return "inconclusive", (NOT_FRESH,)
     if blocks < stats.MIN_BLOCKS:

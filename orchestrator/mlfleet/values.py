@@ -1,6 +1,6 @@
 """One number of a trial for each metric, and both sides' numbers of each block; or why there is none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 import numpy as np
@@ -14,6 +14,8 @@ SAMPLES_P95 = 40
 SAMPLES_P99 = 200
 PERCENTILES = {"p95": (0.95, SAMPLES_P95), "p99": (0.99, SAMPLES_P99)}
 FEW_SAMPLES = "few_samples"
+# What a metric is read from; time is the service's own.
+_NAMES: Mapping[Metric, Name] = {"cpu": Name.CPU, "memory": Name.PEAK_ANONYMOUS}
 # In every turn something was wrong with the machine.
 ALL_FLAGGED = "all_flagged"
 
@@ -60,6 +62,22 @@ def unflagged_pairs(
     return tuple((a, b) for a, b in found if a is not None and b is not None)
 
 
+def unequal_meters(baseline: Sequence[Record], contestant: Sequence[Record], metric: Metric) -> tuple[str, int, int]:
+    """What both sides were read with, where that is not the same; in how many blocks, and of how many."""
+    blocks = [] if metric == "time" else _blocks(baseline, contestant)
+    found = [(_meters(ours, metric), _meters(theirs, metric)) for ours, theirs in blocks]
+    unequal = [(ours, theirs) for ours, theirs in found if ours and theirs and ours != theirs]
+    text = f"read from {unequal[0][1]}, the baseline from {unequal[0][0]}" if unequal else ""
+    return text, len(unequal), len(found)
+
+
+def _meters(record: Record, metric: Metric) -> str:
+    """Sources and methods of a trial's readings: "memory.stat, sampled"."""
+    taken = [reading for turn in record.turns if (reading := turn.readings.get(_NAMES[metric])) is not None]
+    known = {", ".join(filter(None, (one.source, one.method))) for one in taken if one.value is not None}
+    return " and ".join(sorted(known))
+
+
 def _blocks(baseline: Sequence[Record], contestant: Sequence[Record]) -> list[tuple[Record, Record]]:
     """Both trials of each block in which both are ok."""
     other = {record.trial.block: record for record in baseline if record.verdict is Verdict.OK}
@@ -70,8 +88,7 @@ def _blocks(baseline: Sequence[Record], contestant: Sequence[Record]) -> list[tu
 def _value(turns: Sequence[Turn], metric: Metric) -> tuple[float | None, str]:
     if metric == "time":
         return median(sample.ns_per_iteration for turn in turns for sample in turn.timed), ""
-    name = Name.CPU if metric == "cpu" else Name.PEAK_ANONYMOUS
-    readings = [turn.readings.get(name) for turn in turns]
+    readings = [turn.readings.get(_NAMES[metric]) for turn in turns]
     known = [reading.value for reading in readings if reading is not None and reading.value is not None]
     if len(known) < len(readings):
         return None, next((_why(reading) for reading in readings if reading is None or reading.value is None), "lost")

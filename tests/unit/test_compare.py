@@ -182,6 +182,33 @@ def test_a_value_of_zero_is_compared_by_its_difference_and_never_by_a_quotient()
     assert table.cell(NAME, "linfa").absent["cpu"] == "not_positive"
 
 
+def read_with(name, **changes):
+    """Makes a record's reading of that name be taken otherwise."""
+
+    def change(one):
+        readings = {**one.turns[0].readings, name.value: replace(one.turns[0].readings[name.value], **changes)}
+        return replace(one, turns=(replace(one.turns[0], readings=readings),))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "metric"),
+    [
+        (read_with(Name.PEAK_ANONYMOUS, method="lifetime_mark"), "memory"),
+        (read_with(Name.PEAK_ANONYMOUS, source="smaps"), "memory"),
+        (read_with(Name.CPU, source="cpu.stat"), "cpu"),
+    ],
+)
+def test_readings_from_another_source_or_by_another_method_refuse_their_metric_alone(change, metric):
+    table = fold_of(PLAIN, change, metrics=("time", "cpu", "memory"))
+    found = only(table, metric)
+    assert (found.outcome, found.reasons, found.ratio, found.tested) == ("refused", ("meter",), None, None)
+    assert (found.refusals[0].gate, found.refusals[0].where) == ("meter", "5 of 5 blocks")
+    assert " from " in found.refusals[0].detail
+    assert {one.outcome for one in table.comparisons if one.metric != metric} == {"different"}
+
+
 @pytest.mark.parametrize(("count", "reasons"), [(39, ("few_samples",) * 2), (40, ("", "few_samples")), (200, ("", ""))])
 def test_percentiles_need_enough_single_iterations(count, reasons):
     one = record(NAME, "linfa", PLAIN[NAME]["linfa"], 1)
