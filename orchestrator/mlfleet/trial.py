@@ -1,7 +1,6 @@
 """One trial, from launch to record: its phases in their order, each failure kept as evidence."""
 
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
@@ -9,19 +8,16 @@ from typing import Literal, Self
 
 from mlfleet import deadlines, gates
 from mlfleet.bench import Bench, Cell, Job
-from mlfleet.calls import CallFailed, Malformed, NotServing
 from mlfleet.classify import Evidence, check_identity, check_payload, check_stamps
 from mlfleet.client import Client
 from mlfleet.disturbed import disturbances
-from mlfleet.errors import MlfleetError
+from mlfleet.failures import keep
 from mlfleet.first_trial import idle_cpu, linear_samples
 from mlfleet.launch.base import LaunchFailed, Running
 from mlfleet.launch.ready import await_socket
-from mlfleet.launch.sockets import NotOurSocket
 from mlfleet.meters import Meters
 from mlfleet.model import Calibration, Finding, Phase, Prepared, Reading, Record, Sample, Trial
 from mlfleet.parts import Parts, judged
-from mlfleet.payload import OutputsRefused
 from mlfleet.schedule import calibrate, refine, warm_up
 from mlfleet.turn import take_turn
 from mlfleet.verdict import Flag
@@ -105,9 +101,8 @@ class TrialRun:
 
     def _describe(self) -> None:
         self.evidence.phase = "import"
-        cell = self.cell
         self.evidence.identity = identity = self._client.describe(deadlines.DESCRIBE_S)
-        self._fail_on(check_identity(identity, cell.version, cell.task.name, cell.environment))
+        self._fail_on(check_identity(identity, self.cell.version, self.cell.task.name, self.cell.environment))
 
     def _prepare(self) -> None:
         cell = self.cell
@@ -213,33 +208,15 @@ class TrialRun:
     @contextmanager
     def _phase(self) -> Iterator[None]:
         """Keep what goes wrong inside as evidence. What ends the whole run passes through."""
-        evidence = self.evidence
         try:
             yield
         except GateFailed:
             self._end()
-            return
-        except LaunchFailed as error:
-            evidence.launch_error = error
-        except NotServing as error:
-            evidence.not_serving = str(error)
-        except CallFailed as error:
-            evidence.call = (error.code, error.reason, error.message)
-        except (Malformed, NotOurSocket) as error:
-            evidence.malformed = str(error)
-        except OutputsRefused as error:
-            evidence.findings += (Finding("output", error.verdict.value, str(error)),)
-        except MlfleetError:
-            raise
         except Exception as error:  # noqa: BLE001 - a bug of ours must become a verdict, with its traceback
-            evidence.own_error = f"{type(error).__name__}: {error}"
-            self.parts.trace = traceback.format_exc()
-        else:
-            return
-        self.alive = False
-        self._bench.stop.check()
-        self._gather()
-        self._end()
+            self.parts.trace = keep(self.evidence, error)
+            self._bench.stop.check()
+            self._gather()
+            self._end()
 
     def _end(self) -> None:
         """Remove the service at once: left alone it would run beside the turns of the others."""

@@ -170,6 +170,11 @@ def test_what_disturbs_no_trial(values):
     assert disturbances([turn(**values)], CPUS, Limits()) == {}
 
 
+def test_a_wait_that_is_not_known_of_one_turn_is_not_known_of_the_trial():
+    turns = [turn(**NEIGHBOUR | {"cpu_pressure": 3_000_000}), turn(**NEIGHBOUR | {"cpu_pressure": None})]
+    assert disturbances(turns, CPUS, Limits()) == {}
+
+
 def test_a_trial_is_judged_over_all_its_turns():
     assert disturbances([turn(**NEIGHBOUR), turn(), turn()], CPUS, Limits()) == {}
     assert set(disturbances([turn(**NEIGHBOUR), turn(**NEIGHBOUR), turn()], CPUS, Limits())) == {"contended"}

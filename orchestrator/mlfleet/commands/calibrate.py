@@ -68,8 +68,7 @@ def calibrate(asked: str) -> None:
 
 def quiet_turns(cell: Cell, bench: Bench, count: int, told: Callable[[str], None]) -> tuple[Turn, ...]:
     """So many turns of one trial, with nothing beside it. Raises HostError where it ends on the way."""
-    # Not of block 1: the gates of a run's first block are none of a host's.
-    trial = Trial(cell.id, cell.workload, "1 thread", cell.service.key, block=2, attempt=1)
+    trial = Trial(cell.id, cell.workload, "1 thread", cell.service.key, block=1, attempt=1)
     with TrialRun(cell, trial, bench, None) as run:
         run.ready()
         for number in range(1, count + 1):
