@@ -35,12 +35,12 @@ def fold(
     run: RunFile, records: Sequence[Record], audits: Sequence[Audit] = (), stops: Sequence[StopBody] = ()
 ) -> Table:
     """All cells in the order of the plan, and every comparison against the workload's baseline."""
-    records = judged(run, _flagged(run, records), audits)
+    by_cell = _by_cell(judged(run, _flagged(run, records), audits))
     cells: list[CellRow] = []
     found: list[Pair] = []
     for planned in run.workloads:
         name = planned.workload.name
-        rows = {fw: cell_row(run, planned, fw, _counted(records, name, fw)) for fw in planned.cells}
+        rows = {fw: cell_row(run, planned, fw, by_cell.get((name, fw), ())) for fw in planned.cells}
         cells += rows.values()
         baseline = run.baselines.get(name)
         if planned.control or baseline not in rows:
@@ -65,6 +65,9 @@ def _flagged(run: RunFile, records: Sequence[Record]) -> list[Record]:
     return found
 
 
-def _counted(records: Sequence[Record], workload: str, framework: str) -> list[Record]:
-    mine = [r for r in records if (r.trial.workload, r.trial.framework) == (workload, framework)]
-    return sorted(mine, key=lambda record: (record.trial.block, record.trial.attempt))
+def _by_cell(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
+    """By workload and framework, in the order of block and attempt."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for record in sorted(records, key=lambda record: (record.trial.block, record.trial.attempt)):
+        found.setdefault((record.trial.workload, record.trial.framework), []).append(record)
+    return found
