@@ -15,8 +15,8 @@ from mlfleet.state import State
 from mlfleet.verdict import Verdict
 from mlfleet.verify.chain import read_chain, read_run
 from mlfleet.verify.findings import Findings
+from mlfleet.verify.looks import check_looks
 from mlfleet.verify.order import read_trials
-from mlfleet.verify.stops import check_stops
 from mlfleet.verify.view import run_view
 from samples import RESTLESS, Cell
 
@@ -69,12 +69,12 @@ def write(folder, run, *, cells=CELLS, change=lambda step: step, alter=lambda re
     return folder
 
 
-def check(folder, refused=()):
+def check(folder):
     findings = Findings()
     body, digest = read_run(folder)
     chain = read_chain(folder, digest, findings, lambda _: None)
     _, counted = read_trials(chain.lines, findings)
-    check_stops(run_view(body), chain.lines, counted, refused, findings)
+    check_looks(run_view(body), chain.lines, counted, findings)
     return findings
 
 
@@ -86,8 +86,7 @@ def found(folder):
 def test_what_the_runner_does_holds(tmp_path, budget_s):
     findings = check(write(tmp_path / "run", planned(budget_s=budget_s)))
     assert findings.differences == []
-    # Each block but the last of a workload, and three or four things of each stop.
-    assert findings.checked["stops"] > 40
+    assert findings.checked["looks"] > 9
 
 
 def test_disturbed_lost_and_invalid_trials_hold_too(tmp_path):
@@ -107,14 +106,17 @@ def stopped_early(step):
 
 def test_a_stop_between_two_looks_is_named(tmp_path):
     (one,) = found(write(tmp_path / "run", planned(), change=stopped_early))
-    assert one == (f"stop of {WIDE}", "precision", "max_blocks")
+    assert one == (f"stop of {WIDE}, reason", "precision", "max_blocks")
 
 
 def test_a_budget_that_was_not_spent_is_named(tmp_path):
     def change(step):
-        return replace(stopped_early(step), reason="budget") if isinstance(stopped_early(step), StopBody) else step
+        early = stopped_early(step)
+        return early if early is step else replace(early, reason="budget")
 
-    assert (f"stop of {WIDE}", "budget", "max_blocks") in found(write(tmp_path / "run", planned(), change=change))
+    assert found(write(tmp_path / "run", planned(), change=change)) == [
+        (f"stop of {WIDE}, reason", "budget", "max_blocks")
+    ]
 
 
 def test_a_run_that_measured_on_although_it_was_precise_is_named(tmp_path):
@@ -124,8 +126,8 @@ def test_a_run_that_measured_on_although_it_was_precise_is_named(tmp_path):
     assert b'"looks":[]' in text
     (folder / "run.json").write_bytes(text.replace(b'"looks":[]', b'"looks":[10,15,20,30,40]'))
     fields = [field for field, _, _ in found(folder)]
-    assert f"{NAME} after block 10" in fields
-    assert f"stops of {NAME}" in fields
+    assert f"{NAME} behind block 10" in fields
+    assert f"stop of {NAME}" in fields
 
 
 def test_a_finished_run_without_its_stop_is_named(tmp_path):
@@ -133,7 +135,9 @@ def test_a_finished_run_without_its_stop_is_named(tmp_path):
         return None if isinstance(step, StopBody) and step.workload == WIDE else step
 
     run = planned({WIDE: CELLS[WIDE]})
-    assert found(write(tmp_path / "run", run, change=change)) == [(f"stops of {WIDE}", "0", "1")]
+    assert found(write(tmp_path / "run", run, change=change)) == [
+        (f"stop of {WIDE}", "none", "one, since the run came to its end")
+    ]
 
 
 def test_a_run_that_was_interrupted_needs_none(tmp_path):
@@ -154,4 +158,5 @@ def test_a_stop_where_blocks_are_fixed_is_named(tmp_path):
     def change(step):
         return StopBody(NAME, "precision", 3) if getattr(step, "number", 0) == 4 else step
 
-    assert ("stop", "precision", "none: blocks are fixed") in found(write(tmp_path / "run", run, change=change))
+    folder = write(tmp_path / "run", run, change=change)
+    assert (f"stop of {NAME}", "a stop", "none: blocks are fixed") in found(folder)
