@@ -11,14 +11,12 @@ from rich.console import Console
 from mlfleet import build as builds
 from mlfleet.commands.benches import local_command, open_bench
 from mlfleet.commands.common import ROOT, json_option, print_json, say, services
-from mlfleet.demos import DEMOS, ImportedDemo, LiveDemo, Shown, Stage, replay
+from mlfleet.demos import DEMOS, Demo, LiveDemo, Shown, Stage, replay
 from mlfleet.demos.shown import as_json as shown_json
 from mlfleet.demos.shown import say as show
 from mlfleet.errors import HostError, unknown
 from mlfleet.interrupt import Stop
 from mlfleet.locks import host_lock
-
-Demo = ImportedDemo | LiveDemo
 
 
 @click.command()
@@ -62,7 +60,7 @@ def demo(names: tuple[str, ...], only_list: bool, blocks: int, as_json: bool) ->
 
 
 def _groups(chosen: Sequence[Demo]) -> list[list[Demo]]:
-    """Live ones that can be measured in the same blocks together; each imported one by itself."""
+    """Live ones that can be measured in the same blocks together; each other one by itself."""
     groups: dict[object, list[Demo]] = {}
     for one in chosen:
         groups.setdefault(one.together if isinstance(one, LiveDemo) else one.name, []).append(one)
@@ -72,7 +70,7 @@ def _groups(chosen: Sequence[Demo]) -> list[list[Demo]]:
 def _replayed(group: Sequence[Demo], blocks: int) -> Sequence[Shown]:
     live = [one for one in group if isinstance(one, LiveDemo)]
     if not live:
-        return [one.replay() for one in group if isinstance(one, ImportedDemo)]
+        return [one.replay() for one in group if not isinstance(one, LiveDemo)]
     with _stage(blocks) as stage:
         return replay(live, stage)
 

@@ -1,13 +1,12 @@
 """The faults of published benchmarks, re-enacted: each is refused for its own reasons, and its honest twin passes.
 
 DEMOS                         # by name, in the order of catalogue section 6
-imported.replay() -> Shown    # reads its tables
+demo.replay() -> Shown        # reads tables, or plans
 replay(live, stage) -> Shown  # launches services: several faults of one workload in the same blocks
 """
 
-from mlfleet.demos.imported import ImportedDemo
-from mlfleet.demos.listed import DEMOS
+from mlfleet.demos.listed import DEMOS, Demo
 from mlfleet.demos.live import LiveDemo, Stage, replay
 from mlfleet.demos.shown import Shown
 
-__all__ = ["DEMOS", "ImportedDemo", "LiveDemo", "Shown", "Stage", "replay"]
+__all__ = ["DEMOS", "Demo", "LiveDemo", "Shown", "Stage", "replay"]

@@ -1,10 +1,13 @@
 """Re-enactments by tables: somebody's published rows through `mlfleet review`, beside rows that pass it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 
 from mlfleet.demos.shown import Shown, distinct
+from mlfleet.parity import Refusal
 from mlfleet.review import Known, Review, read_known, read_table, review_table, sentence
+from mlfleet.review.gates import GATES
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,16 @@ class ImportedDemo:
             name=self.name,
             title=self.title,
             awaited=self.awaited,
-            refused=distinct([one for claim in (*faulty.means, *faulty.cells) for one in claim.refusals]),
+            refused=_one_each([one for claim in (*faulty.cells, *faulty.means) for one in claim.refusals]),
             twin=tuple(sentence(claim) for claim in honest.cells if claim.outcome != "refused"),
             against=distinct([one for claim in honest.cells for one in claim.refusals]),
         )
+
+
+def _one_each(found: Sequence[Refusal]) -> tuple[Refusal, ...]:
+    """Of each gate and code one sentence, in the order of the gates: `mlfleet review` prints them all."""
+    first = {(one.gate, one.code): one for one in reversed(found)}
+    return tuple(sorted(first.values(), key=lambda one: GATES.index(one.gate)))
 
 
 def _reviewed(table: str, known: str | None) -> Review:

@@ -20,7 +20,11 @@ Named = tuple[str, Sequence[Imported]]
 
 def mean_refusals(metric: Metric, ours: Named, theirs: Named) -> tuple[Refusal, ...]:
     """At least one reason: measurement.md allows no ratio of means, and no total over different workloads."""
-    return (*_sets(ours, theirs), *_mixed(metric, ours, theirs), *_dominated(metric, ours, theirs))
+    sets = tuple(_sets(ours, theirs))
+    if not {row.cell for row in ours[1]} & {row.cell for row in theirs[1]}:
+        # Whatever else is wrong with them, nothing of theirs could be compared.
+        return sets
+    return (*sets, *_mixed(metric, ours, theirs), *_dominated(metric, ours, theirs))
 
 
 def _sets(ours: Named, theirs: Named) -> Iterator[Refusal]:
