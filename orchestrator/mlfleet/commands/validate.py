@@ -114,7 +114,7 @@ def _measured(name: str, folder: Path, asked: Asked, runtime: Runtime, seed: int
     with _on_own_cpus(suite, runtime):
         if asked.canaries:
             seen += _lies(name, folder, suite, seed, stop)
-        with _site(name, folder, suite, runtime, seed, stop) as site:
+        with site_of(name, folder, suite, runtime, seed, stop) as site:
             if asked.canaries:
                 seen += whole.canaries(site, asked.controls)
             pairs += whole.experiments(site, asked.plan)
@@ -128,12 +128,14 @@ def _lies(name: str, folder: Path, suite: Suite, seed: int, stop: Stop) -> tuple
     if state.state != "current":
         hint = f"{state.reason}; try: mlfleet build {control.key} --runtime process"
         return (Canary("services that lie", control.key, "each is seen", hint, "not judged"),)
-    with _site(f"{name}-lies", folder, suite, "process", seed, stop) as site:
+    with site_of(f"{name}-lies", folder, suite, "process", seed, stop) as site:
         return whole.lies(site, control)
 
 
 @contextmanager
-def _site(name: str, folder: Path, suite: Suite, runtime: Runtime, seed: int, stop: Stop) -> Iterator[Site]:
+def site_of(name: str, folder: Path, suite: Suite, runtime: Runtime, seed: int, stop: Stop) -> Iterator[Site]:
+    """Where a validation's runs are made, for as long as the context lasts."""
+
     @contextmanager
     def watched(part: str) -> Iterator[LiveProgress]:
         say(part)

@@ -11,12 +11,13 @@ from mlfleet.bench import Bench, Cell
 from mlfleet.build import Builder
 from mlfleet.catalogue import Suite
 from mlfleet.codec import encode
+from mlfleet.errors import HostError
 from mlfleet.ledger import Ledger
 from mlfleet.ledger_lines import read_records
 from mlfleet.model import Record, Runtime, Service, Workload
 from mlfleet.plan import Block
 from mlfleet.resolution import Bound
-from mlfleet.runfile import RunFile
+from mlfleet.runfile import Contestant, RunFile
 from mlfleet.runner import cells_of, measure_run
 from mlfleet.tasks.control import WORKLOAD as CONTROL
 from mlfleet.validate.pairs import pairs_seen
@@ -104,12 +105,21 @@ def measured(
         pins={service: site.builder.state(_own(service, site.services)) for service in services},
     )
     planned = assemble.make_run(request, site.builder, site.runtime, site.engine, site.bench, site.root)
+    takes_part(planned.contestants)
     run = _compared(planned) if len(workloads) == 1 else planned
     folder = site.folder / part
     with Ledger.create(folder, encode(run)) as ledger, site.watched(part) as watcher:
         watched = (site.measuring or site.bench).watched_by(watcher.phase, ledger.blob)
         measure_run(run, _slowed(cells_of(run), seed), ledger, watched, watcher, None)
     return run, tuple(read_records(folder))
+
+
+def takes_part(contestants: tuple[Contestant, ...]) -> tuple[Contestant, ...]:
+    """The contestants. Raises HostError if one does not: a pair less would look like an experiment less."""
+    for one in contestants:
+        if one.identity is None:
+            raise HostError(f"{one.service.key} takes no part: {one.reason}")
+    return contestants
 
 
 def _compared(run: RunFile) -> RunFile:

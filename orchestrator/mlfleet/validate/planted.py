@@ -9,10 +9,11 @@ from mlfleet.codec import encode
 from mlfleet.ledger import Ledger
 from mlfleet.ledger_lines import read_records
 from mlfleet.model import Service
+from mlfleet.runfile import RunFile
 from mlfleet.runner import cells_of, measure_run
 from mlfleet.table import Table, fold
 from mlfleet.tasks.control import WORKLOAD as CONTROL
-from mlfleet.validate.live import Site
+from mlfleet.validate.live import Site, takes_part
 from mlfleet.validate.plan import workload_of
 from mlfleet.validate.result import Canary, State
 from mlfleet.verdict import Group, Verdict
@@ -44,9 +45,10 @@ LIES = (
 
 
 def command_of(honest: Sequence[str] | None, service: Service, root: Path) -> Sequence[str] | None:
-    """The command of a service, `honest` being that of its build: a marked one is started from the spoilt file."""
+    """The command of a service, `honest` being that of its build: liars and their twin start from the spoilt file."""
     key, _, mark = service.key.partition(":")
-    return [*honest[:-1], str(root / SPOILT / f"of_{key}.py")] if honest and mark else honest
+    marked = mark in {TWIN, *(lie.fault for lie in LIES)}
+    return [*honest[:-1], str(root / SPOILT / f"of_{key}.py")] if honest and marked else honest
 
 
 def lies_run(site: Site, control: Service) -> Table:
@@ -70,13 +72,28 @@ def lies_run(site: Site, control: Service) -> Table:
     offered = tuple(
         replace(one, service=replace(one.service, control=one.service == control)) for one in planned.contestants
     )
-    run = replace(planned, contestants=offered)
+    run = _control_alone(replace(planned, contestants=takes_part(offered)), control)
     faults = {f"{control.key}:{lie.fault}": lie.fault for lie in LIES}
     cells = {key: replace(cell, fault=faults.get(key[1])) for key, cell in cells_of(run).items()}
     folder = site.folder / "lies"
     with Ledger.create(folder, encode(run)) as ledger, site.watched("lies") as watcher:
         measure_run(run, cells, ledger, site.bench.watched_by(watcher.phase, ledger.blob), watcher, None)
     return fold(run, read_records(folder))
+
+
+def _control_alone(run: RunFile, control: Service) -> RunFile:
+    """What does nothing is asked of the control only: liars are held against it."""
+    workloads = tuple(
+        replace(planned, cells={control.key: planned.cells[control.key]}) if planned.workload == CONTROL else planned
+        for planned in run.workloads
+    )
+    plan = tuple(
+        replace(block, launch=(control.key,), turns=tuple((control.key,) for _ in block.turns))
+        if block.workload == CONTROL.name
+        else block
+        for block in run.plan
+    )
+    return replace(run, workloads=workloads, plan=plan)
 
 
 def judge(table: Table, control: Service) -> tuple[Canary, ...]:
