@@ -68,7 +68,7 @@ def test_samples_pooled_over_blocks_are_found(tmp_path, monkeypatch):
 def test_a_trim_that_is_dropped_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr(mlfleet.stats, "TRIM_FROM", 1000)
     found = differences(write_run(tmp_path / "run", PAIR, blocks=10))
-    assert {"time.point", "low", "high"} <= {one.field.rpartition(", ")[2] for one in found}
+    assert {"estimates.time.point", "low", "high"} <= {one.field.rpartition(", ")[2] for one in found}
 
 
 def test_an_interval_of_winsorised_values_by_the_wrong_degrees_is_found(tmp_path, monkeypatch):

@@ -110,11 +110,17 @@ def _doubling(pairs: Sequence[Sample]) -> float:
 
 def _tries(trial: Trial) -> list[tuple[float, bool]]:
     """Of each five pairs the ratio, and whether the machine was quiet enough for it to count against the service."""
-    pairs = [sample(node) for node in trial.list("linear")]
+    pairs = [sample(node) for node in trial.nodes("linear")]
     found = []
-    for at, waited in zip(range(0, len(pairs), 2 * PAIRS), trial.list("linear_waited_ns"), strict=True):
+    waits = trial.nodes("linear_waited_ns")
+    for number, at in enumerate(range(0, len(pairs), 2 * PAIRS)):
         tried = pairs[at : at + 2 * PAIRS]
-        is_quiet = waited.value is None or waited.integer() <= WAITED_SHARE * (tried[-1].end - tried[0].start)
+        waited = waits[number] if number < len(waits) else None
+        is_quiet = (
+            waited is None
+            or waited.value is None
+            or waited.integer() <= WAITED_SHARE * (tried[-1].end - tried[0].start)
+        )
         found.append((_doubling(tried), is_quiet))
     return found
 

@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from statistics import median
 
+import numpy as np
+
 from mlfleet.verify.view import Trial, Turn, reading
 
 # Readings that a metric is made of, as turns and phases name them.
 CPU, ANONYMOUS_PEAK, CHARGED_PEAK = "cpu_ns", "memory_peak_anonymous", "memory_peak_charged"
 ANONYMOUS, CHARGED = "memory_anonymous", "memory_charged"
+
+# Share, and timed samples of single iterations that a trial needs for it: a sample of many is a mean.
+PERCENTILES = {"p95": (95, 40), "p99": (99, 200)}
 
 # A value, or none and why.
 Value = tuple[float | None, str]
@@ -28,6 +33,13 @@ def value(trial: Trial, metric: str, *, quiet: bool = False) -> Value:
     spent, why = _readings(turns, CPU)
     iterations = sum(sample.iterations for turn in turns for sample in turn.samples)
     return (None, why) if spent is None else (sum(spent) / iterations, "")
+
+
+def percentile(trial: Trial, name: str) -> Value:
+    """Of single iterations, in ns."""
+    share, needed = PERCENTILES[name]
+    single = [one.per_iteration for turn in trial.turns for one in turn.timed if one.iterations == 1]
+    return (float(np.percentile(single, share)), "") if len(single) >= needed else (None, "few_samples")
 
 
 def peak(trial: Trial, name: str) -> Value:

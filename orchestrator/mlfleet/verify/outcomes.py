@@ -17,7 +17,7 @@ REACHED = frozenset({"n_iter", "n_support", "converged", "evaluations", "updates
 
 @dataclass(frozen=True)
 class CellNumbers:
-    """A cell: its trials, why it is refused, and an interval in the metric's own unit or why there is none."""
+    """A cell: its trials, why it is refused, and by metric and percentile an interval of logarithms, or why none."""
 
     trials: tuple[Trial, ...]
     verdict: str
@@ -73,15 +73,15 @@ def cells_of(run: Run, trials: Sequence[Trial]) -> dict[tuple[str, str], CellNum
     return found
 
 
-def decided(run: Run, cells: Mapping[tuple[str, str], CellNumbers]) -> list[Decided]:
-    """Every comparison that run.json asks for, tested among all of them."""
+def decided(run: Run, cells: Mapping[tuple[str, str], CellNumbers]) -> tuple[list[Decided], int]:
+    """Every comparison that run.json asks for, tested among all of them; in how many families something differs."""
     pairs = list(_pairs(run, cells))
     families: dict[Hashable, dict[str, float]] = {}
     for pair in pairs:
         if pair.first:
             families.setdefault(pair.family, {})[pair.contestant] = pair.first.p
-    given, _ = levels.tested(families)
-    return [_decide(run, pair, given.get((pair.family, pair.contestant))) for pair in pairs]
+    given, selected = levels.tested(families)
+    return [_decide(run, pair, given.get((pair.family, pair.contestant))) for pair in pairs], selected
 
 
 def _pairs(run: Run, cells: Mapping[tuple[str, str], CellNumbers]) -> Iterator[Pair]:
@@ -100,15 +100,18 @@ def _cell(trials: list[Trial]) -> CellNumbers:
     fine = [one for one in trials if one.verdict == "ok"]
     last = closing or (fine[-1] if fine else trials[-1] if trials else None)
     intervals, absent = {}, {}
-    for metric in METRICS:
-        intervals[metric], why = _level([] if closing else fine, metric)
+    counted = [] if closing else fine
+    found = {metric: _level([numbers.value(one, metric) for one in counted]) for metric in METRICS}
+    found |= {name: _level([numbers.percentile(one, name) for one in counted]) for name in numbers.PERCENTILES}
+    for name, (interval, why) in found.items():
+        intervals[name] = interval
         if why:
-            absent[metric] = why
-    return CellNumbers(tuple(trials), last.verdict if last else "interrupted", _own(trials), intervals, absent)
+            absent[name] = why
+    return CellNumbers(tuple(trials), last.verdict if last else "interrupted", codes_of(trials), intervals, absent)
 
 
-def _level(trials: Sequence[Trial], metric: str) -> tuple[Interval | None, str]:
-    values = [numbers.value(trial, metric) for trial in trials]
+def _level(values: Sequence[numbers.Value]) -> tuple[Interval | None, str]:
+    """The level of one cell over its trials' numbers, as an interval of logarithms."""
     unread = next((why for value, why in values if value is None), None)
     if unread is not None:
         return None, unread
@@ -120,7 +123,7 @@ def _level(trials: Sequence[Trial], metric: str) -> tuple[Interval | None, str]:
     return estimates.trimmed([math.log(value) for value in known]), ""
 
 
-def _own(trials: Sequence[Trial]) -> tuple[str, ...]:
+def codes_of(trials: Sequence[Trial]) -> tuple[str, ...]:
     """Codes of all that a cell's own trials fail; lost ones say nothing about it."""
     codes = []
     for one in trials:
@@ -152,7 +155,7 @@ def _pair(work: Workload, metric: str, names: tuple[str, str], sides: tuple[Cell
 def _settled(
     work: Workload, sides: tuple[CellNumbers, CellNumbers], both: Sequence[tuple[Trial, Trial]], unread: str
 ) -> tuple[str, tuple[str, ...]] | None:
-    if refused := tuple(dict.fromkeys((*sides[0].codes, *sides[1].codes, *_between(work, both)))):
+    if refused := tuple(dict.fromkeys((*sides[0].codes, *sides[1].codes, *codes_between(work, both)))):
         return "refused", refused
     if unread:
         return "refused", ("meter", unread)
@@ -193,7 +196,7 @@ def _by_all_turns(run: Run, pair: Pair, first: Interval, level: float) -> tuple[
     at_level = first.at(level)
     if not at_level.excludes_zero:
         return "inconclusive", ("wide",), first
-    least = run.resolution(pair.metric, pair.workload)
+    least = run.resolution(pair.metric)
     if least is not None:
         seen = abs(point) / median(max(one) for one in pair.values) if pair.absolute else max(point, 1 / point) - 1
         if seen <= least:
@@ -201,7 +204,7 @@ def _by_all_turns(run: Run, pair: Pair, first: Interval, level: float) -> tuple[
     return "different", (), at_level
 
 
-def _between(work: Workload, both: Sequence[tuple[Trial, Trial]]) -> list[str]:
+def codes_between(work: Workload, both: Sequence[tuple[Trial, Trial]]) -> list[str]:
     """Codes of what must be equal between two sides and is not."""
     codes = []
     for a, b in both:

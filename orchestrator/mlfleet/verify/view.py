@@ -123,7 +123,7 @@ class Trial:
         """Gates that failed, each with its code."""
         return tuple((one["gate"].text(), one["code"].text()) for one in self.body["findings"].items())
 
-    def list(self, name: str) -> list[Node]:
+    def nodes(self, name: str) -> list[Node]:
         """Items of a list that older records lack."""
         found = self.body.get(name)
         return found.items() if found else []
@@ -183,9 +183,13 @@ class Run:
     workloads: tuple[Workload, ...]
     body: Node
 
-    def resolution(self, metric: str, workload: str) -> float | None:
+    def nodes(self, name: str) -> list[Node]:
+        """Items of a list that older plans lack."""
+        found = self.body.get(name)
+        return found.items() if found else []
+
+    def resolution(self, metric: str) -> float | None:
         """What this host shows between equal services, as a share; None where it was not measured."""
-        del workload
         known, schedule = self.body.get("resolution"), self.body["schedule"].text()
         shares = []
         for bound in _BOUNDS["cpu" if self.body["environment"]["device"].text() == "cpu" else "gpu"]:

@@ -6,22 +6,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlfleet.errors import StorageError
-from mlfleet.verify import bootstrap, estimates
-from mlfleet.verify.blobs import check_blobs
+from mlfleet.verify import bootstrap, estimates, looks
+from mlfleet.verify.blobs import BLOBS, check_blobs
 from mlfleet.verify.chain import LEDGER, Chain, Line, read_chain, read_run
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.gates import check_plan, check_trial
 from mlfleet.verify.judge import judged, read_audits
+from mlfleet.verify.looks import check_looks
 from mlfleet.verify.machine import check_machine
 from mlfleet.verify.order import check_attempts, check_blocks, read_trials
 from mlfleet.verify.outcomes import Decided, cells_of, decided
-from mlfleet.verify.plain import UNREADABLE
-from mlfleet.verify.published import check_csv, check_json
+from mlfleet.verify.plain import UNREADABLE, Node
+from mlfleet.verify.published_csv import check_csv
+from mlfleet.verify.published_json import Recomputed, check_json
 from mlfleet.verify.view import Run, Trial, run_view
 
 # Nobody waits longer without a word.
 QUIET_S = 2.0
 _CONSTANTS = {
+    "looks.PRECISION": looks.PRECISION,
+    "looks.PRECISION_OF_EFFECT": looks.OF_EFFECT,
     "stats.ALPHA": estimates.ALPHA,
     "stats.MIN_BLOCKS": estimates.MIN_BLOCKS,
     "stats.MIN_SE": estimates.MIN_SE,
@@ -93,17 +97,23 @@ def verify(folder: Path, progress: Progress, audits: Sequence[Path] = ()) -> Ver
         raise StorageError(f"{folder / 'run.json'}: {error}") from error
     chain = read_chain(folder, run_sha256, findings, progress)
     every, counted = read_trials(chain.lines, findings)
-    ended = _ended(chain, run, findings)
-    check_blobs(folder, every, findings, progress, finished=_never_stopped(chain.lines))
+    ended = _ended(chain, findings)
+    finished = _never_stopped(chain.lines)
+    _guarded(findings, BLOBS, None, lambda: check_blobs(folder, every, findings, progress, finished=finished))
     _constants(run, findings)
     _guarded(findings, "run.json", None, lambda: check_plan(run, findings))
     for trial in every:
         progress(f"gates of line {trial.line}")
         _guarded(findings, LEDGER, trial.line, lambda trial=trial: check_trial(run, trial, findings))  # type: ignore[misc]
-    _guarded(findings, LEDGER, None, lambda: check_blocks(run, counted, findings))
-    check_attempts(every, findings)
-    _guarded(findings, LEDGER, None, lambda: check_machine(run, every, findings))
-    pairs = _numbers(folder, run, judged(run, counted, read_audits(audits)), findings)
+    for check in (
+        lambda: check_blocks(run, counted, findings),
+        lambda: check_attempts(every, findings),
+        lambda: check_machine(run, every, findings),
+        lambda: check_looks(run, chain.lines, counted, findings),
+    ):
+        _guarded(findings, LEDGER, None, check)
+    stops = [line.body for line in chain.lines if line.kind == "stop"]
+    pairs = _numbers(folder, run, judged(run, counted, read_audits(audits)), stops, findings)
     return Verified(
         run=run.name,
         findings=findings,
@@ -126,7 +136,9 @@ def _guarded(findings: Findings, file: str, line: int | None, check: Callable[[]
         findings.differs(file, line, "a value", str(error), "what the schema says")
 
 
-def _numbers(folder: Path, run: Run, counted: Sequence[Trial], findings: Findings) -> list[Decided]:
+def _numbers(
+    folder: Path, run: Run, counted: Sequence[Trial], stops: Sequence[Node], findings: Findings
+) -> list[Decided]:
     """Recompute what was published. Without raw samples there is nothing to recompute, and that is said."""
     fine = [trial for trial in counted if trial.verdict == "ok"]
     if fine and not any(turn.timed for trial in fine for turn in trial.turns):
@@ -140,23 +152,22 @@ def _numbers(folder: Path, run: Run, counted: Sequence[Trial], findings: Finding
         return []
     try:
         cells = cells_of(run, counted)
-        pairs = decided(run, cells)
+        pairs, selected = decided(run, cells)
         check_csv(folder, run, [trial for cell in cells.values() for trial in cell.trials], findings)
-        check_json(folder, run, cells, pairs, findings)
+        check_json(folder, Recomputed(run, cells, pairs, selected, stops), findings)
     except UNREADABLE as error:
         findings.differs(LEDGER, None, "numbers", str(error), "what the schema says")
         return []
     return pairs
 
 
-def _ended(chain: Chain, run: Run, findings: Findings) -> str:
+def _ended(chain: Chain, findings: Findings) -> str:
     if chain.torn:
         findings.note("the ledger ends within a line: its writer died; the next resume mends it")
     last = chain.lines[-1] if chain.lines else None
     if last and last.kind == "close":
         reason = last.body.get("reason")
         return reason.text() if reason else "unknown"
-    del run
     return "interrupted"
 
 

@@ -1,4 +1,4 @@
-"""What was published, number by number: the CSV and the JSON in a run's folder against what the trials give."""
+"""What was published as a table: every column of every row of the CSV against what the trials give."""
 
 import csv
 import io
@@ -6,15 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mlfleet.verify import numbers
-from mlfleet.verify.estimates import Interval
 from mlfleet.verify.findings import Findings, equal
-from mlfleet.verify.outcomes import METRICS, CellNumbers, Decided
-from mlfleet.verify.plain import UNREADABLE, Json, Node, canonical, parse
+from mlfleet.verify.plain import Json, Node, canonical
 from mlfleet.verify.view import Run, Trial, Workload
 
-CSV, JSON = "benchmark_results_complete.csv", "report.json"
+CSV = "benchmark_results_complete.csv"
 _KIND = "published numbers"
-UNITS: Mapping[str, str] = {"time": "ns", "cpu": "ns", "memory": "bytes"}
 # What the first reports did not give yet.
 _LATER = frozenset({"flagged_turns", "turn_flags", "labels"})
 # Spreadsheets are kept from running a text by an apostrophe before it.
@@ -23,7 +20,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def check_csv(folder: Path, run: Run, trials: Sequence[Trial], findings: Findings) -> None:
     """Every row and every column of the CSV; a column that is not known here is named, not passed over."""
-    text = _text(folder / CSV, findings)
+    text = published(folder / CSV, findings)
     if text is None:
         return
     reader = csv.DictReader(io.StringIO(text, newline=""))
@@ -49,23 +46,8 @@ def check_csv(folder: Path, run: Run, trials: Sequence[Trial], findings: Finding
         findings.note(f"{CSV}: columns {', '.join(map(str, unknown))} are not known here and were not verified")
 
 
-def check_json(
-    folder: Path, run: Run, cells: Mapping[tuple[str, str], CellNumbers], pairs: Sequence[Decided], findings: Findings
-) -> None:
-    """Every estimate of a cell and every comparison of the JSON."""
-    text = _text(folder / JSON, findings)
-    if text is None:
-        return
-    try:
-        report = Node(parse(text.encode()))
-        findings.held(JSON, None, "run", report["run"].text(), run.name, kind=_KIND)
-        _cells(report["cells"].items(), run, cells, findings)
-        _comparisons(report["comparisons"].items(), run, pairs, findings)
-    except UNREADABLE as error:
-        findings.differs(JSON, None, "text", str(error), "the JSON of a report")
-
-
-def _text(path: Path, findings: Findings) -> str | None:
+def published(path: Path, findings: Findings) -> str | None:
+    """The text of a published file; None, and said, where there is none."""
     try:
         return path.read_bytes().decode()
     except FileNotFoundError:
@@ -180,7 +162,7 @@ COLUMNS: Mapping[str, Column] = {
     "turns": lambda _, __, trial: len(trial.turns),
     "flagged_turns": lambda _, __, trial: sum(bool(turn.flags) for turn in trial.turns),
     "turn_flags": lambda _, __, trial: " ".join(dict.fromkeys(flag for turn in trial.turns for flag in turn.flags)),
-    "labels": lambda _, __, trial: "; ".join(node.text() for node in trial.list("labels")),
+    "labels": lambda _, __, trial: "; ".join(node.text() for node in trial.nodes("labels")),
     "timed_samples": lambda _, __, trial: sum(len(turn.timed) for turn in trial.turns),
     "quality_metric": lambda _, __, trial: (
         _text_of(trial.body["quality"]["decides"]) if trial.body.get("quality") else None
@@ -192,95 +174,3 @@ COLUMNS: Mapping[str, Column] = {
     "payload_sha256": lambda _, work, __: work.body["payload_sha256"].text(),
     "outputs_sha256": lambda _, __, trial: _text_of(trial.body.get("outputs_sha256")),
 }
-
-
-def _cells(found: Sequence[Node], run: Run, cells: Mapping[tuple[str, str], CellNumbers], findings: Findings) -> None:
-    awaited = dict(cells)
-    for node in found:
-        key = node["workload"].text(), node["framework"].text()
-        mine = awaited.pop(key, None)
-        place = f"cell {' '.join(key)}"
-        if mine is None:
-            findings.differs(JSON, None, place, "a cell", "none of that name, or a second one")
-            continue
-        facts: dict[str, Json] = {
-            "verdict": mine.verdict,
-            "trials": len(mine.trials),
-            "reasons": [*mine.codes],
-            "absent": {**mine.absent},
-            "setting": run.setting,
-        }
-        for name, value in facts.items():
-            _held(node.members().get(name), value, f"{place}, {name}", findings)
-        for metric in METRICS:
-            estimate = _estimate(metric, mine.intervals[metric])
-            _fields(node["estimates"].members().get(metric), estimate, f"{place}, {metric}", findings)
-    for key in awaited:
-        findings.differs(JSON, None, f"cell {' '.join(key)}", "none", "a cell")
-
-
-def _estimate(metric: str, interval: Interval | None) -> Json:
-    if interval is None:
-        return None
-    low, point, high = interval.ratio
-    ends: dict[str, Json] = {"point": point, "low": low, "high": high}
-    return ends | {"level": interval.level, "blocks": interval.blocks, "unit": UNITS[metric]}
-
-
-def _comparisons(found: Sequence[Node], run: Run, pairs: Sequence[Decided], findings: Findings) -> None:
-    awaited = {(one.pair.workload, one.pair.metric, one.pair.contestant): one for one in pairs}
-    for node in found:
-        key = node["workload"].text(), node["metric"].text(), node["contestant"].text()
-        mine = awaited.pop(key, None)
-        place = f"{key[2]} / {node['baseline'].text()}, {key[0]}, {key[1]}"
-        if mine is None:
-            findings.differs(JSON, None, place, "a comparison", "none of that name, or a second one")
-            continue
-        for name, value in comparison(run, mine).items():
-            _fields(node.members().get(name), value, f"{place}, {name}", findings)
-    for key in awaited:
-        findings.differs(JSON, None, " ".join(key), "none", "a comparison")
-
-
-def comparison(run: Run, one: Decided) -> dict[str, Json]:
-    """A comparison as a report must give it."""
-    pair, interval = one.pair, one.shown
-    low, point, high = (None, None, None)
-    if interval:
-        low, point, high = (interval.low, interval.point, interval.high) if pair.absolute else interval.ratio
-    known = None if one.outcome == "inconclusive" else point
-    ratio = (None, None, None) if pair.absolute else (known, low, high)
-    difference: Json = {"point": known, "low": low, "high": high, "unit": UNITS[pair.metric]}
-    return {
-        "setting": run.setting,
-        "baseline": pair.baseline,
-        "outcome": one.outcome,
-        "ratio": ratio[0],
-        "low": ratio[1],
-        "high": ratio[2],
-        "level": interval.level if interval else None,
-        "blocks": len(pair.values),
-        "reasons": list(one.reasons),
-        "difference": difference if pair.absolute and interval else None,
-        "values": {
-            "baseline": numbers.middle([a for a, _ in pair.values]),
-            "contestant": numbers.middle([b for _, b in pair.values]),
-            "unit": UNITS[pair.metric],
-        },
-    }
-
-
-def _fields(found: Json, awaited: Json, place: str, findings: Findings) -> None:
-    """Objects by their members, so that a difference names one number."""
-    if isinstance(found, dict) and isinstance(awaited, dict):
-        for key, value in awaited.items():
-            _held(found.get(key), value, f"{place}.{key}", findings)
-        return
-    _held(found, awaited, place, findings)
-
-
-def _held(found: Json, awaited: Json, place: str, findings: Findings) -> None:
-    if isinstance(found, list) and isinstance(awaited, list):
-        # An order of reasons says nothing.
-        found, awaited = sorted(found, key=str), sorted(awaited, key=str)
-    findings.held(JSON, None, place, found, awaited, kind=_KIND)
