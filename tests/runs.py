@@ -5,17 +5,17 @@ each other, outputs that are kept as blobs.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import samples
-from mlfleet import report, schedule
+from mlfleet import audits, report, schedule
 from mlfleet.assemble import cell_id
 from mlfleet.codec import encode
 from mlfleet.ledger import Ledger, Stamp
-from mlfleet.ledger_lines import BlockBody, CloseBody, read_records
+from mlfleet.ledger_lines import BlockBody, CloseBody, StopBody, read_records, read_stops
 from mlfleet.model import Prepared, Reading, Record, Sample, Turn
 from mlfleet.names import Name
 from mlfleet.payload import encode as safetensors
@@ -33,10 +33,12 @@ def write_run(
     blocks: int = samples.BLOCKS,
     change: Callable[[Record], Record] = lambda record: record,
     closed: str | None = "done",
-    folded: Callable[[RunFile, list[Record]], Table] = fold,
+    folded: Callable[..., Table] = fold,
+    planned: Callable[[RunFile], RunFile] = lambda run: run,
+    stops: Sequence[StopBody] = (),
 ) -> Path:
     """Write run.json, ledger, blobs and reports. `closed`: reason of the last line, None for a run that was killed."""
-    run = true_run(cells, blocks)
+    run = planned(true_run(cells, blocks))
     with Ledger.create(folder, encode(run), stamp=lambda: STAMP) as ledger:
         clock = S
         for block in run.plan:
@@ -50,20 +52,27 @@ def write_run(
                 seqs.append(ledger.append("record", record))
             ledger.append("block", BlockBody(block.workload, block.number, tuple(seqs)))
             clock += 10_000 * S
+        for stop in stops:
+            ledger.append("stop", stop)
         if closed:
             ledger.append("close", CloseBody(closed))
     write_reports(folder, folded)
     return folder
 
 
-def write_reports(folder: Path, folded: Callable[[RunFile, list[Record]], Table] = fold) -> None:
+def write_reports(folder: Path, folded: Callable[..., Table] = fold) -> None:
     """What `mlfleet report` writes."""
-    report.write(folded(read_run(folder), read_records(folder)), folder)
+    report.write(
+        folded(read_run(folder), read_records(folder), audits.read([folder.parent]), read_stops(folder)), folder
+    )
 
 
 def true_run(cells: Mapping[str, Mapping[str, Cell]], blocks: int) -> RunFile:
-    """The sample run with cell ids that are what they say."""
+    """The sample run with payloads of its workloads' own, and cell ids that are what they say."""
     run = samples.run_file(cells, blocks)
+    own = tuple(
+        replace(one, payload_sha256=hashlib.sha256(one.workload.name.encode()).hexdigest()) for one in run.workloads
+    )
     return replace(
         run,
         workloads=tuple(
@@ -74,7 +83,7 @@ def true_run(cells: Mapping[str, Mapping[str, Cell]], blocks: int) -> RunFile:
                     for key in one.cells
                 },
             )
-            for one in run.workloads
+            for one in own
         ),
     )
 
