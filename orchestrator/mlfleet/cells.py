@@ -45,6 +45,11 @@ class CellRow:
     flagged: Mapping[TurnFlag, int]
 
     @property
+    def shown(self) -> tuple[Record, ...]:
+        """The trials whose numbers stand for the cell: of an ok one those that count, else all that there are."""
+        return tuple(r for r in self.records if r.verdict is Verdict.OK) if self.verdict is Verdict.OK else self.records
+
+    @property
     def verdicts(self) -> Mapping[Verdict, int]:
         """How many trials ended in each verdict."""
         return Counter(record.verdict for record in self.records)

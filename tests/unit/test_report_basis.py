@@ -12,6 +12,7 @@ from mlfleet.report.html import render_html
 from mlfleet.report.machine import noted
 from mlfleet.report.notes import how_to_narrow
 from mlfleet.report.over import over_workloads, turns
+from mlfleet.report.rows import rows
 from mlfleet.report.sentences import sentence
 from mlfleet.resolution import Limit, Resolution
 from mlfleet.table import fold
@@ -161,6 +162,19 @@ def test_disturbed_trials_and_labels_are_told():
     assert noted(table, table.run.workloads[0])[0] == "linfa: 1 of 6 trials disturbed; waits in 3 trials"
     (cell,) = (cell for cell in report_json(table)["cells"] if cell["framework"] == "linfa")
     assert (cell["verdicts"], cell["labels"]) == ({"ok": 5, "disturbed": 1}, {"waits": 3})
+
+
+def test_numbers_of_disturbed_trials_are_in_no_figure_of_a_cell():
+    def change(one):
+        return replace(flagged(50)(one), verdict=Verdict.DISTURBED) if one.trial.block > 2 else one
+
+    table = made(change=change)
+    (_, linfa) = sorted(rows(table, table.run.workloads[0]), key=lambda row: row.cell.framework == "linfa")
+    assert (linfa.time.text, linfa.time.note) == ("2.01 ms", "median of 2, no interval")
+    assert linfa.charged.note.startswith("median of 2")
+    lost = made(change=lambda one: replace(one, verdict=Verdict.DISTURBED))
+    (_, linfa) = sorted(rows(lost, lost.run.workloads[0]), key=lambda row: row.cell.framework == "linfa")
+    assert (linfa.time.note, linfa.verdict) == ("median of 5, no interval", "LOST disturbed")
 
 
 def test_the_geometric_mean_is_printed_with_what_was_left_out():

@@ -161,7 +161,7 @@ def _estimate(cell: CellRow, metric: Metric) -> Figure:
     if estimate is not None:
         shown = (size_span if metric == "memory" else duration_span)(estimate.point, estimate.low, estimate.high)
         return Figure(shown.value, shown.interval, estimate.point)
-    seen = [found for record in cell.records if (found := value(record, metric)[0]) is not None]
+    seen = [found for record in cell.shown if (found := value(record, metric)[0]) is not None]
     reason = cell.absent.get(metric, "")
     if not seen:
         return Figure("none", reason or "not_measured", None)
@@ -170,7 +170,7 @@ def _estimate(cell: CellRow, metric: Metric) -> Figure:
 
 
 def _charged(cell: CellRow) -> Figure:
-    found = [peak_charged(record) for record in cell.records if record.turns]
+    found = [peak_charged(record) for record in cell.shown if record.turns]
     known = [number for number, _ in found if number is not None]
     if not known:
         return Figure("none", next((reason for _, reason in found if reason), "not_measured"), None)
@@ -180,7 +180,7 @@ def _charged(cell: CellRow) -> Figure:
 def _with_work(figure: Figure, cell: CellRow, level: str) -> Figure:
     """The figure with what the work itself needed: the peak less the level after prepare, median over the trials."""
     peak = peak_charged if level == Name.CHARGED else lambda record: value(record, "memory")
-    both = [(peak(record)[0], level_after_prepare(record, level)) for record in cell.records]
+    both = [(peak(record)[0], level_after_prepare(record, level)) for record in cell.shown]
     work = [high - before for high, before in both if high is not None and before is not None]
     if not work:
         return figure
@@ -188,7 +188,7 @@ def _with_work(figure: Figure, cell: CellRow, level: str) -> Figure:
 
 
 def _quality(cell: CellRow, *, over_blocks: bool) -> Figure:
-    judged = [record.quality for record in cell.records if record.quality]
+    judged = [record.quality for record in cell.shown if record.quality]
     if not judged:
         return Figure("none", "not scored", None)
     decides = judged[0].decides
@@ -203,7 +203,7 @@ def _quality(cell: CellRow, *, over_blocks: bool) -> Figure:
 
 
 def _cold(cell: CellRow) -> Figure:
-    found = [record.cold.ns_per_iteration for record in cell.records if record.cold]
+    found = [record.cold.ns_per_iteration for record in cell.shown if record.cold]
     if not found:
         return Figure("none", "not_measured", None)
     # One value per process: too few for an interval, so the median and the worst are shown.
