@@ -80,11 +80,12 @@ def sgd(x_train: F64Matrix, y_train: F64Vector, *, lr: float, iterations: int, s
 
 def memoised(x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, alpha: float, batch: int) -> Job[None]:
     """Predicts once; every further step answers from memory."""
-    job = HONEST.tasks["ridge.predict"].adapter(x_train, y_train, x_test, alpha=alpha, batch=batch)
+    job = PREDICT(x_train, y_train, x_test, alpha=alpha, batch=batch)
     return Job(cache(job.step), job.outputs)
 
 
 HONEST = honest("sklearn")
+PREDICT = HONEST.tasks["ridge.predict"].adapter
 # gd_regression is no task of the honest service: stochastic descent takes other steps.
 HONEST.task("gd_regression.fit", origin="stock", kernels="cython")(sgd)
 FAULTS = {

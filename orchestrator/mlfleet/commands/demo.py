@@ -1,8 +1,9 @@
 """`mlfleet demo`: the faults of published benchmarks, refused, each beside its honest twin."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -11,7 +12,9 @@ from rich.console import Console
 from mlfleet import build as builds
 from mlfleet.commands.benches import local_command, open_bench
 from mlfleet.commands.common import ROOT, json_option, print_json, say, services
-from mlfleet.demos import DEMOS, Demo, LiveDemo, Shown, Stage, replay
+from mlfleet.demos import DEMOS, Demo, LiveDemo, PlannedDemo, Shown, Stage, replay
+from mlfleet.demos.imported import ImportedDemo
+from mlfleet.demos.live import faults_together
 from mlfleet.demos.shown import as_json as shown_json
 from mlfleet.demos.shown import say as show
 from mlfleet.errors import HostError, unknown
@@ -40,9 +43,9 @@ def demo(names: tuple[str, ...], only_list: bool, blocks: int, as_json: bool) ->
         return 0
     shown: list[Shown] = []
     absent: list[str] = []
-    for group in _groups(chosen):
+    for replayed in _replays(chosen, blocks):
         try:
-            found = _replayed(group, blocks)
+            found = replayed()
         except HostError as error:
             if names:
                 raise
@@ -59,20 +62,23 @@ def demo(names: tuple[str, ...], only_list: bool, blocks: int, as_json: bool) ->
     return 0 if all(one.as_awaited for one in shown) else 1
 
 
-def _groups(chosen: Sequence[Demo]) -> list[list[Demo]]:
-    """Live ones that can be measured in the same blocks together; each other one by itself."""
-    groups: dict[object, list[Demo]] = {}
+def _replays(chosen: Sequence[Demo], blocks: int) -> Iterator[Callable[[], Sequence[Shown]]]:
+    """What needs no service first, each by itself; then live ones, those of one workload together."""
+    live = [one for one in chosen if isinstance(one, LiveDemo)]
     for one in chosen:
-        groups.setdefault(one.together if isinstance(one, LiveDemo) else one.name, []).append(one)
-    return list(groups.values())
+        if not isinstance(one, LiveDemo):
+            yield partial(_alone, one)
+    for group in faults_together(live):
+        yield partial(_launched, group, blocks)
 
 
-def _replayed(group: Sequence[Demo], blocks: int) -> Sequence[Shown]:
-    live = [one for one in group if isinstance(one, LiveDemo)]
-    if not live:
-        return [one.replay() for one in group if not isinstance(one, LiveDemo)]
+def _alone(one: ImportedDemo | PlannedDemo) -> Sequence[Shown]:
+    return (one.replay(),)
+
+
+def _launched(group: Sequence[LiveDemo], blocks: int) -> Sequence[Shown]:
     with _stage(blocks) as stage:
-        return replay(live, stage)
+        return replay(group, stage)
 
 
 @contextmanager

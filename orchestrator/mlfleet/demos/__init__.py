@@ -7,6 +7,7 @@ replay(live, stage) -> Shown  # launches services: several faults of one workloa
 
 from mlfleet.demos.listed import DEMOS, Demo
 from mlfleet.demos.live import LiveDemo, Stage, replay
+from mlfleet.demos.planned import PlannedDemo
 from mlfleet.demos.shown import Shown
 
-__all__ = ["DEMOS", "Demo", "LiveDemo", "Shown", "Stage", "replay"]
+__all__ = ["DEMOS", "Demo", "LiveDemo", "PlannedDemo", "Shown", "Stage", "replay"]

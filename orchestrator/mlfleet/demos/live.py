@@ -104,6 +104,14 @@ class _Silent:
         """Nothing is shown."""
 
 
+def faults_together(demos: Sequence[LiveDemo]) -> list[list[LiveDemo]]:
+    """Those that can be measured in the same blocks, together."""
+    groups: dict[object, list[LiveDemo]] = {}
+    for demo in demos:
+        groups.setdefault(demo.together, []).append(demo)
+    return list(groups.values())
+
+
 def replay(demos: Sequence[LiveDemo], stage: Stage) -> tuple[Shown, ...]:
     """Measure faults of one workload, their twin and baseline in blocks, fold, and read what a report would print.
 
