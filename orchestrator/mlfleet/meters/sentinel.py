@@ -49,9 +49,11 @@ class SentinelWork:
             try:
                 # Of the calling thread alone.
                 os.sched_setaffinity(0, {cpu})
-                found.append(self._both())
             except OSError:
                 found.append(_unread("no_permission"))
+                return
+            try:
+                found.append(self._both())
             except BaseException as failure:  # noqa: BLE001 - a thread's error would only be printed
                 failures.append(failure)
 
