@@ -29,6 +29,8 @@ MEMOISED_SAID = 3.0
 SIZED_LOW, SIZED_HIGH = 0.85, 1.15
 # What says nothing of a service.
 _NOT_ITS_OWN = (Group.LOST, Group.OURS)
+# What an answer to the data before is called on these.
+_STALE = (Verdict.WRONG_PAYLOAD, Verdict.BAD_OUTPUT, Verdict.OUTSIDE_TOLERANCE)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def _other_outputs(audited: Audited, gate: str) -> Outcome:
     before = {record.outputs_sha256 for record in _seen(audited, "original")}
     for record in audited.records.get("perturbed", ()):
         if record.verdict.group is Group.INVALID:
-            return _failed(gate, Verdict.CACHED, f"on data it had not seen: {record.verdict.value}, {record.reason}")
+            code = Verdict.CACHED if record.verdict in _STALE else record.verdict
+            return _failed(gate, code, f"on data it had not seen: {record.verdict.value}, {record.reason}")
     after = {record.outputs_sha256 for record in _seen(audited, "perturbed")}
     if not before or not after:
         return _none(gate, "no trial reached its end")
