@@ -11,6 +11,7 @@ from statistics import fmean, mean, median, variance
 
 from mlfleet.looks import LOOKS
 from mlfleet.model import Record, Turn
+from mlfleet.noise import window_ns
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.stats import MIN_BLOCKS
 from mlfleet.table import Table
@@ -99,4 +100,4 @@ def _trial_ns(record: Record) -> int:
 
 
 def _turn_ns(record: Record) -> float:
-    return median(turn.received_ns - turn.sent_ns for turn in record.turns)
+    return median(map(window_ns, record.turns))

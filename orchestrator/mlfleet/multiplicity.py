@@ -26,8 +26,9 @@ def adjusted_levels(families: Sequence[Sequence[float]], alpha: float) -> Levels
     """
     total = len(families)
     ordered = sorted(min(1.0, len(family) * min(family)) for family in families)
-    selected = max((rank for rank, p in enumerate(ordered, 1) if p <= alpha * rank / total), default=0)
-    level = alpha * max(selected, 1) / total if total else alpha
+    selected = max((rank for rank, p in enumerate(ordered, 1) if p <= alpha * (rank / total)), default=0)
+    # In this order of operations no level exceeds alpha by a rounding.
+    level = alpha * (max(selected, 1) / total) if total else alpha
     return Levels(
         tested=tuple(_holm(family, level) for family in families),
         families=total,

@@ -38,7 +38,7 @@ class Estimate:
 
     def at(self, alpha: float) -> "Estimate":
         """The same estimate with its interval at level 1 - alpha. It excludes 0 if and only if p <= alpha."""
-        half = float(stdtrit(self.degrees, 1 - alpha / 2)) * self.standard_error
+        half = -float(stdtrit(self.degrees, alpha / 2)) * self.standard_error
         return replace(self, low=self.point - half, high=self.point + half, level=1 - alpha)
 
 
