@@ -333,3 +333,44 @@ def test_nothing_of_the_writer_is_imported():
     ours = {name for name in imported if name.startswith("mlfleet")}
     assert {name for name in ours if not name.startswith("mlfleet.verify")} == {"mlfleet.errors"}
     assert len(list(folder.glob("*.py"))) > 10
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field"),
+    [
+        ("0.0164x", "0.0165x", "point"),
+        ("0.988 to 1.025", "0.989 to 1.025", "low"),
+        ("(97 % interval 0.988 to", "(95 % interval 0.988 to", "level"),
+        ("inconclusive: 97 %", "no difference above 3 % in 97 %", "outcome"),
+        ("2 of 10 ratios", "1 of 10 ratios", "ratios refused"),
+    ],
+)
+def test_a_summary_with_one_altered_number_is_named_by_its_line(run, before, after, field):
+    path = run / "benchmark_summary.txt"
+    text = path.read_text()
+    assert before in text
+    altered = text.replace(before, after)
+    path.write_text(altered)
+    found = [one for one in check(run).findings.differences if one.file == path.name]
+    assert [one.field.rpartition(", ")[2] for one in found] == [field]
+    sentence = altered.splitlines()[found[0].line - 1 :][:2]
+    assert after.split()[0] in " ".join(sentence)
+
+
+def test_a_sentence_that_is_missing_from_the_summary_is_named(run):
+    path = run / "benchmark_summary.txt"
+    path.write_text(path.read_text().replace("- candle uses 0.5913x the peak", "- candle has 0.5913x the peak"))
+    found = [one.field for one in check(run).findings.differences if one.file == path.name]
+    assert found == []
+    path.write_text(re.sub(r"- candle has .*\n.*\n", "", path.read_text()))
+    found = [one.field for one in check(run).findings.differences if one.file == path.name]
+    assert found == ["sentence of kmeans.fit-iris memory candle"]
+
+
+def test_an_altered_number_of_the_page_is_named_by_its_line(run):
+    path = run / "report.html"
+    text = path.read_text()
+    value = re.search(r'<data value="([\d.]+)"', text)[1]
+    path.write_text(text.replace(f'<data value="{value}"', f'<data value="{float(value) * 1.001!r}"', 1))
+    found = [one for one in check(run).findings.differences if one.file == "report.html"]
+    assert [(one.field, one.line is not None) for one in found] == [("number", True)]

@@ -260,7 +260,7 @@ def test_a_run_without_raw_samples_is_an_error_and_gives_no_number(tmp_path):
     found = verify(folder, Progress(lambda _: None))
     assert found.comparisons == 2
 
-    def nothing(run, records):
+    def nothing(run, *_):
         return mlfleet.table.fold(run, [])
 
     folder = write_run(tmp_path / "empty", PAIR, change=emptied, folded=nothing)

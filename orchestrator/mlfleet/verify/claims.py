@@ -18,6 +18,8 @@ ROOF_FACTOR, CACHES = 1.5, 2
 LINEAR, PAIRS = (1.7, 2.3), 5
 # A try that waited for a CPU for more than this share of its time does not count against a service.
 WAITED_SHARE = 0.05
+# Where all did, CPU time is looked at, from so much of a sample on: less is the handling of its call.
+CALL_CPU_NS = 3 * MS
 IDLE_NS = 10 * MS
 WAITS_SHARE = 0.5
 TOO_FAST = 1.4
@@ -122,6 +124,12 @@ def _tries(trial: Trial) -> list[tuple[float, bool]]:
             or waited.integer() <= WAITED_SHARE * (tried[-1].end - tried[0].start)
         )
         found.append((_doubling(tried), is_quiet))
+    spent = [node.integer() for node in trial.list("linear_cpu_ns")]
+    if spent:
+        # k, 2k, 2k, k, k, 2k, ...
+        short = median(ns for at, ns in enumerate(spent) if at % 4 in {0, 3})
+        long = median(ns for at, ns in enumerate(spent) if at % 4 in {1, 2})
+        found += [(long / short, True)] if short >= CALL_CPU_NS else []
     return found
 
 

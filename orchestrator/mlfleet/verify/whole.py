@@ -19,6 +19,7 @@ from mlfleet.verify.outcomes import Decided, cells_of, decided
 from mlfleet.verify.plain import UNREADABLE, Node
 from mlfleet.verify.published_csv import check_csv
 from mlfleet.verify.published_json import Recomputed, check_json
+from mlfleet.verify.published_text import check_page, check_summary
 from mlfleet.verify.view import Run, Trial, run_view
 
 # Nobody waits longer without a word.
@@ -155,6 +156,8 @@ def _numbers(
         pairs, selected = decided(run, cells)
         check_csv(folder, run, [trial for cell in cells.values() for trial in cell.trials], findings)
         check_json(folder, Recomputed(run, cells, pairs, selected, stops), findings)
+        check_summary(folder, run, pairs, findings)
+        check_page(folder, cells, pairs, findings)
     except UNREADABLE as error:
         findings.differs(LEDGER, None, "numbers", str(error), "what the schema says")
         return []
