@@ -141,12 +141,12 @@ class _Table:
             self._title = f"{name} {printable(str(value['name']))!r}"
         for key in value:
             if key not in known:
-                self.refuse(str(unknown("key", key, known)))
+                self.refuse(str(unknown("key", key, known)), key)
 
-    def refuse(self, sentence: str) -> NoReturn:
-        """Raise UsageError with file, line and place."""
+    def refuse(self, sentence: str, key: str = "") -> NoReturn:
+        """Raise UsageError with file, line (of the key, where it is known) and place."""
         place = f"{self._title}: " if self._title else ""
-        self._document.refuse(place + sentence, self._name, self._number)
+        self._document.refuse(place + sentence, self._name, self._number, key)
 
     def take(self, key: str, awaited: str, parse: Callable[[object], _T | None], default: _T | None = None) -> _T:
         """The parsed value, or the default where the key is absent; `parse` answers None to what it refuses."""
@@ -156,7 +156,7 @@ class _Table:
             self.refuse(f"{key} is missing; awaited: {awaited}")
         parsed = parse(self._values[key])
         if parsed is None:
-            self.refuse(f"{key} is {printable(repr(self._values[key]))}; awaited: {awaited}")
+            self.refuse(f"{key} is {printable(repr(self._values[key]))}; awaited: {awaited}", key)
         return parsed
 
 
