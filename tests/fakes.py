@@ -59,6 +59,8 @@ class Fleet:
     limits: Limits | None = field(default_factory=Limits)
     memory_free: float | None = 0.5
     running_flags: tuple = ()
+    # What a service waits for a CPU from one reading to the next.
+    edge_wait_us: int = 0
 
     def log(self, *event: object) -> None:
         self.events.append(" ".join(map(str, event)))
@@ -241,11 +243,13 @@ class Meters:
     fleet: Fleet
     key: str = ""
     cpu_ns: int = 0
+    wait_us: int = 0
 
     def edge(self) -> dict[str, Reading]:
         self.fleet.log("read")
         self.cpu_ns += self.fleet.behaviour(self.key).works_on_ns
-        return {"cpu_ns": Reading(self.cpu_ns, "ns", "fake")}
+        self.wait_us += self.fleet.edge_wait_us
+        return {"cpu_ns": Reading(self.cpu_ns, "ns", "fake"), "cpu_wait_us": Reading(self.wait_us, "us", "fake")}
 
     def reset_peak(self) -> bool:
         self.fleet.log("reset")

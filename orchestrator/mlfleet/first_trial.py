@@ -11,8 +11,8 @@ from mlfleet.names import Name
 from mlfleet.schedule import Measure
 
 Edge = Callable[[], Mapping[str, Reading]]
-# Samples, and what each try of them waited.
-Linear = tuple[tuple[Sample, ...], tuple[int | None, ...]]
+# Samples, what each try of them waited, and CPU times where all waited too long.
+Linear = tuple[tuple[Sample, ...], tuple[int | None, ...], tuple[int, ...]]
 
 
 def linear_samples(measure: Measure, edge: Edge, calibration: Calibration) -> Linear:
@@ -20,7 +20,7 @@ def linear_samples(measure: Measure, edge: Edge, calibration: Calibration) -> Li
     samples: tuple[Sample, ...] = ()
     waited: tuple[int | None, ...] = ()
     if calibration.iterations * calibration.iteration_ns >= gates.LINEAR_LONGEST_NS:
-        return samples, waited
+        return samples, waited, ()
     for _ in range(gates.LINEAR_TRIES):
         before = gates.service_waited_ns(edge())
         samples += measure(gates.linear_schedule(calibration.iterations))
@@ -28,7 +28,20 @@ def linear_samples(measure: Measure, edge: Edge, calibration: Calibration) -> Li
         waited += (None if before is None or after is None else max(after - before, 0),)
         if not (gates.not_linear(samples, waited) or gates.unjudged(samples, waited)):
             break
-    return samples, waited
+    return samples, waited, _cpu_times(measure, edge, calibration) if gates.unjudged(samples, waited) else ()
+
+
+def _cpu_times(measure: Measure, edge: Edge, calibration: Calibration) -> tuple[int, ...]:
+    """Of each sample of a try, called for by itself; none where they cannot be read."""
+    found = []
+    for iterations in gates.linear_schedule(calibration.iterations):
+        before = edge().get(Name.CPU)
+        measure((iterations,))
+        after = edge().get(Name.CPU)
+        if before is None or after is None or before.value is None or after.value is None:
+            return ()
+        found.append(after.value - before.value)
+    return tuple(found)
 
 
 def idle_cpu(edge: Edge, wait: Callable[[float], object]) -> Reading | None:

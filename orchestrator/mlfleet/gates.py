@@ -25,6 +25,8 @@ LINEAR_PAIRS = 5
 LINEAR_TRIES = 3
 # A try that waited for a CPU for more than this share of it shows nothing, but for what is linear all the same.
 LINEAR_WAITED_SHARE = 0.05
+# CPU time of a sample from which on it tells more than the handling of its call, about 1 ms.
+LINEAR_CPU_NS = 3_000_000
 # Beyond it pairs would take too long.
 LINEAR_LONGEST_NS = 1_000_000_000
 # CPU time in the second of two halves after a reply, in ns; a half is so many seconds.
@@ -84,20 +86,23 @@ def beyond_light(turns: Sequence[Turn], least: float | None) -> list[Finding]:
     return [Finding("work", Verdict.SHORT_WORK.value, text)]
 
 
-def not_linear(samples: Sequence[Sample], waited_ns: Sequence[int | None]) -> list[Finding]:
-    """Gate `linear in k`: twice the iterations take twice the time, in at least one try of five pairs."""
-    tries = _tries(samples, waited_ns)
-    failed = [ratio for ratio, is_quiet in tries if is_quiet]
+def not_linear(samples: Sequence[Sample], waited_ns: Sequence[int | None], cpu_ns: Sequence[int] = ()) -> list[Finding]:
+    """Gate `linear in k`: twice the iterations take twice the time, in at least one try of five pairs.
+
+    `cpu_ns`: on a machine that is too busy for that, twice the CPU time.
+    """
+    tries = _tries(samples, waited_ns, cpu_ns)
+    failed = [ratio for ratio, counts in tries if counts]
     if not failed or any(LINEAR_LOW <= ratio <= LINEAR_HIGH for ratio, _ in tries):
         return []
     text = f"twice the iterations take {min(failed, key=lambda r: abs(r - 2)):.3g} times as long, 1.7 to 2.3 awaited"
     return [Finding("work", Verdict.SHORT_WORK.value, text)]
 
 
-def unjudged(samples: Sequence[Sample], waited_ns: Sequence[int | None]) -> tuple[str, ...]:
+def unjudged(samples: Sequence[Sample], waited_ns: Sequence[int | None], cpu_ns: Sequence[int] = ()) -> tuple[str, ...]:
     """The label where the machine was too busy in every try to tell, and none was linear."""
-    tries = _tries(samples, waited_ns)
-    seen = any(is_quiet or LINEAR_LOW <= ratio <= LINEAR_HIGH for ratio, is_quiet in tries)
+    tries = _tries(samples, waited_ns, cpu_ns)
+    seen = any(counts or LINEAR_LOW <= ratio <= LINEAR_HIGH for ratio, counts in tries)
     return () if seen or not tries else (LINEAR_UNJUDGED,)
 
 
@@ -134,14 +139,21 @@ def labels(turns: Sequence[Turn], steady: bool | None, device: str) -> tuple[str
     return tuple(found)
 
 
-def _tries(samples: Sequence[Sample], waited_ns: Sequence[int | None]) -> list[tuple[float, bool]]:
-    """Of each try the ratio of medians, and whether the machine was quiet enough for it to count against a service."""
+def _tries(
+    samples: Sequence[Sample], waited_ns: Sequence[int | None], cpu_ns: Sequence[int]
+) -> list[tuple[float, bool]]:
+    """Of each try the ratio of medians, and whether it counts against a service: the machine was quiet enough."""
     size = 2 * LINEAR_PAIRS
     found = []
     for first, waited in zip(range(0, len(samples), size), waited_ns, strict=True):
         tried = samples[first : first + size]
         wall = tried[-1].end_ns - tried[0].start_ns
         found.append((_doubling(tried), waited is None or waited <= LINEAR_WAITED_SHARE * wall))
+    if cpu_ns:
+        single, double = (
+            median(ns for ns, k in zip(cpu_ns, linear_schedule(1), strict=True) if k == times) for times in (1, 2)
+        )
+        found += [(double / single, True)] if single >= LINEAR_CPU_NS else []
     return found
 
 

@@ -319,6 +319,8 @@ class Record:
     # where that is not known; and CPU time long after a reply.
     linear: tuple[Sample, ...] = ()
     linear_waited_ns: tuple[int | None, ...] = ()
+    # Where every try waited too long: CPU time of single samples in the order of a try.
+    linear_cpu_ns: tuple[int, ...] = ()
     idle_cpu: Reading | None = None
     # Of an audit: SHA-256 of the outputs after each turn.
     turn_outputs: tuple[str, ...] = ()

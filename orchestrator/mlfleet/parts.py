@@ -29,6 +29,7 @@ class Parts:
     labels: tuple[str, ...] = ()
     linear: tuple[Sample, ...] = ()
     linear_waited_ns: tuple[int | None, ...] = ()
+    linear_cpu_ns: tuple[int, ...] = ()
     idle_cpu: Reading | None = None
     turn_outputs: list[str] = field(default_factory=list)
     log_tail: str = ""
@@ -62,6 +63,7 @@ class Parts:
             labels=self.labels,
             linear=self.linear,
             linear_waited_ns=self.linear_waited_ns,
+            linear_cpu_ns=self.linear_cpu_ns,
             idle_cpu=self.idle_cpu,
             turn_outputs=tuple(self.turn_outputs),
         )
@@ -82,6 +84,6 @@ def judged(cell: Cell, parts: Parts, data: bytes) -> list[Finding]:
         findings += parts.quality.findings
     parts.labels = (
         *gates.labels(parts.turns, parts.steady, cell.environment.device),
-        *gates.unjudged(parts.linear, parts.linear_waited_ns),
+        *gates.unjudged(parts.linear, parts.linear_waited_ns, parts.linear_cpu_ns),
     )
     return [*flaws, *findings, *gates.beyond_light(parts.turns, cell.least_ns)]

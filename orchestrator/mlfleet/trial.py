@@ -148,10 +148,11 @@ class TrialRun:
         """The gates of a cell's first trial, while the service is thawed; frozen it is whatever they found."""
         parts, findings = self.parts, list[Finding]()
         if self._is_first and parts.calibration is not None:
-            parts.linear, parts.linear_waited_ns = linear_samples(self._measure, self._meters.edge, parts.calibration)
+            found = linear_samples(self._measure, self._meters.edge, parts.calibration)
+            parts.linear, parts.linear_waited_ns, parts.linear_cpu_ns = found
             parts.idle_cpu = idle_cpu(self._meters.edge, self._bench.stop.wait)
             self._bench.stop.check()
-            findings = [*gates.not_linear(parts.linear, parts.linear_waited_ns), *gates.works_on(parts.idle_cpu)]
+            findings = [*gates.not_linear(*found), *gates.works_on(parts.idle_cpu)]
         self._require_running().freeze()
         self._fail_on(findings)
 

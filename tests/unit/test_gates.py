@@ -114,6 +114,21 @@ def test_a_try_that_waited_for_a_cpu_counts_for_a_service_but_not_against_it():
     assert gates.unjudged(pairs(1.2), [0]) == gates.unjudged(pairs(2.0), [busy]) == gates.unjudged([], []) == ()
 
 
+@pytest.mark.parametrize(("ratio", "fails"), [(1.0, True), (2.0, False), (1.85, False), (2.4, True)])
+def test_where_every_try_waited_for_a_cpu_the_cpu_time_must_double(ratio, fails):
+    busy = [2 * gates.LINEAR_PAIRS * MS]
+    times = [10 * MS if k == 1 else round(10 * MS * ratio) for k in gates.linear_schedule(1)]
+    assert bool(gates.not_linear(pairs(1.2), busy, times)) is fails
+    assert gates.unjudged(pairs(1.2), busy, times) == ()
+
+
+def test_cpu_time_of_the_size_of_a_call_does_not_count_against_a_service():
+    busy = [2 * gates.LINEAR_PAIRS * MS]
+    times = [gates.LINEAR_CPU_NS - 1] * (2 * gates.LINEAR_PAIRS)
+    assert not gates.not_linear(pairs(1.2), busy, times)
+    assert gates.unjudged(pairs(1.2), busy, times) == ("linear in k not judged",)
+
+
 @pytest.mark.parametrize(("value", "fails"), [(IDLE_CPU_NS, False), (IDLE_CPU_NS + 1, True), (None, False)])
 def test_cpu_time_long_after_a_reply_is_background_work(value, fails):
     reading = Reading(value, "ns", "cpuacct.usage", None if value else "lost")
@@ -162,6 +177,16 @@ def test_gate_linear_in_k_in_a_first_trial(fleet):
     assert len(record.linear) == gates.LINEAR_TRIES * 2 * gates.LINEAR_PAIRS
     assert {sample.end_ns - sample.start_ns for sample in record.linear} == {FOLDED_NS}
     assert trial(fleet, first=False).verdict is Verdict.OK
+
+
+def test_gate_linear_in_k_on_a_busy_machine(fleet):
+    fleet.edge_wait_us = 10**6
+    fleet.behaviour("one").works_on_ns = 5 * MS
+    fleet.behaviour("one").folded = True
+    record = trial(fleet)
+    assert record.linear_waited_ns == (10**9,) * gates.LINEAR_TRIES
+    assert record.linear_cpu_ns == (5 * MS,) * (2 * gates.LINEAR_PAIRS)
+    assert (record.verdict, record.phase) == (Verdict.SHORT_WORK, "warm-up"), record.reason
 
 
 def test_gate_background_work_in_a_first_trial(fleet):

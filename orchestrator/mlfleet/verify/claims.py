@@ -124,7 +124,7 @@ def _tries(trial: Trial) -> list[tuple[float, bool]]:
             or waited.integer() <= WAITED_SHARE * (tried[-1].end - tried[0].start)
         )
         found.append((_doubling(tried), is_quiet))
-    spent = [node.integer() for node in trial.list("linear_cpu_ns")]
+    spent = [node.integer() for node in trial.nodes("linear_cpu_ns")]
     if spent:
         # k, 2k, 2k, k, k, 2k, ...
         short = median(ns for at, ns in enumerate(spent) if at % 4 in {0, 3})
