@@ -232,3 +232,5 @@ def test_percentiles_and_cpus_used_stand_with_the_cell():
     assert cells["sklearn"]["percentiles"] == {"p95": None, "p99": None}
     assert cells["sklearn"]["cpus_used"] == pytest.approx(1, rel=0.01)
     assert "<dt>p99 of one iteration</dt><dd>none: few_samples</dd>" in render_html(table)
+    assert "linfa, one iteration: p95 1.00" in summary(table)
+    assert "sklearn, one iteration" not in summary(table)

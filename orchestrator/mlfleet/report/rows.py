@@ -10,8 +10,9 @@ from mlfleet.compare import QUALITY_UNDECIDED, Comparison
 from mlfleet.model import Metric, Record
 from mlfleet.names import Name
 from mlfleet.report.sentences import amount
-from mlfleet.report.units import count, duration, duration_span, number, size, size_span
+from mlfleet.report.units import count, duration, duration_span, number, percent, plural, size, size_span
 from mlfleet.runfile import PlannedWorkload
+from mlfleet.stats import Estimate
 from mlfleet.table import Table
 from mlfleet.values import value
 from mlfleet.verdict import Group, Verdict
@@ -83,6 +84,20 @@ def verdict_text(verdict: Verdict) -> str:
     if verdict.group in {Group.INVALID, Group.FAILED, Group.LOST}:
         return f"{verdict.group.value.upper()} {verdict.value}"
     return verdict.value
+
+
+def percentile_text(found: Estimate | None, why: str) -> str:
+    """A percentile with its interval over trials, or why there is none."""
+    if found is None:
+        return f"none: {why}"
+    shown = duration_span(found.point, found.low, found.high)
+    return f"{shown.value} ({percent(found.level)} interval {shown.interval}, {plural(found.blocks, 'trial')})"
+
+
+def percentiles(cell: CellRow) -> str:
+    """Those percentiles that are known, in one line: "p95 1.2 ms (97 % interval 1.1 to 1.3 ms, 5 trials)"."""
+    known = [f"{name} {percentile_text(*found)}" for name, found in cell.percentiles.items() if found[0]]
+    return f"{cell.framework}, one iteration: {'; '.join(known)}" if known else ""
 
 
 def spread(values: Sequence[float]) -> str:

@@ -11,7 +11,7 @@ from mlfleet.report.ended import ended
 from mlfleet.report.machine import noted
 from mlfleet.report.notes import absent, builds, cautions, compares, how_to_narrow, reached_counts
 from mlfleet.report.over import over_workloads, turns
-from mlfleet.report.rows import Row, rows
+from mlfleet.report.rows import Row, percentiles, rows
 from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentence, title
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import Table
@@ -93,7 +93,7 @@ def _cells(console: Console, table: Table, planned: PlannedWorkload) -> None:
     for row in printed:
         if row.unranked:
             _item(console, f"{row.cell.framework} is unranked: {row.unranked}", "dim")
-    for text in noted(table, planned):
+    for text in (*filter(None, (percentiles(row.cell) for row in printed)), *noted(table, planned)):
         _item(console, text, "dim")
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from mlfleet.cells import CellRow
 from mlfleet.model import Record, Turn
 from mlfleet.report.notes import receipt_value
-from mlfleet.report.rows import spread, verdict_text
-from mlfleet.report.units import duration, duration_span, number, percent, plural
-from mlfleet.stats import Estimate
+from mlfleet.report.rows import percentile_text, spread, verdict_text
+from mlfleet.report.units import duration, number, plural
 from mlfleet.table import Table
 
 # Samples that a page holds, over all its cells: beyond, it would no longer open in a blink. All are in the ledger.
@@ -82,18 +81,11 @@ def _facts(cell: CellRow) -> list[tuple[str, str]]:
     for name in dict.fromkeys(phase.name for record in cell.records for phase in record.phases):
         spent = [phase.end_ns - phase.start_ns for r in cell.records for phase in r.phases if phase.name == name]
         facts.append((f"phase {name}", f"{duration(min(spent))} to {duration(max(spent))}"))
-    facts += [(f"{name} of one iteration", _percentile(*found)) for name, found in cell.percentiles.items()]
+    facts += [(f"{name} of one iteration", percentile_text(*found)) for name, found in cell.percentiles.items()]
     facts += [("CPUs used", f"{cell.cpus_used:.2f}")] if cell.cpus_used is not None else []
     facts += [(f"no {metric}", reason) for metric, reason in cell.absent.items()]
     facts += [(f"{one.gate} {one.code}", f"{one.detail} ({one.where})") for one in cell.reasons]
     return facts
-
-
-def _percentile(found: Estimate | None, why: str) -> str:
-    if found is None:
-        return f"none: {why}"
-    shown = duration_span(found.point, found.low, found.high)
-    return f"{shown.value} ({percent(found.level)} interval {shown.interval}, {plural(found.blocks, 'trial')})"
 
 
 def _trial(record: Record, orders: tuple[tuple[str, ...], ...]) -> TrialText:
