@@ -115,6 +115,8 @@ def planned_workload(
         weights=case.weights,
         bound=task.bound(case),
         trivial=task.trivial,
+        direction=task.direction,
+        floor=task.spread.floor if task.spread else None,
     )
 
 

@@ -250,6 +250,8 @@ class Quality:
     decides: str
     agreement: Mapping[str, float]
     findings: tuple[Finding, ...] = ()
+    # What the deciding metric must reach; None: agreement alone decides, or quality is judged over blocks.
+    floor: float | None = None
 
 
 @dataclass(frozen=True, config=STRICT)

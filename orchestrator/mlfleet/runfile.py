@@ -93,6 +93,10 @@ class PlannedWorkload:
     weights: WeightsFact | None = None
     # The least that any admissible algorithm does in an iteration; None where nothing is known.
     bound: Bound | None = None
+    # +1 where more of the deciding metric is better, -1 where less; 0: recorded before it was kept.
+    direction: int = 0
+    # What its mean over blocks must reach, where quality is judged over blocks.
+    floor: float | None = None
     # Its honest work is no more than a call costs: no gate tells it from nothing.
     trivial: bool = False
 

@@ -199,6 +199,7 @@ class Task:
             decides=self.decides,
             agreement={judgement.name: judgement.distance for judgement in judgements},
             findings=tuple(Finding("quality", Verdict.OUTSIDE_TOLERANCE.value, sentence) for sentence in sentences),
+            floor=floor,
         )
 
     def _floor(self, reference: Metrics, guess: Metrics) -> float | None:
