@@ -11,6 +11,7 @@ from mlfleet.audit import data, judge, variants
 from mlfleet.audit.judge import Audited
 from mlfleet.audits import Audit, Outcome
 from mlfleet.bench import Cell
+from mlfleet.cli import status
 from mlfleet.errors import StorageError
 from mlfleet.model import Record, Sample, Trial, Turn, Workload
 from mlfleet.schedule import RULES
@@ -256,3 +257,8 @@ def test_the_awaited_factor_of_a_size_is_in_the_text():
     found = outcomes(audited(sized=trials("sized", 10 * MS)))["linear in size"]
     assert "1.7 to 2.3 awaited" in found.detail
     assert math.isclose(float(found.detail.split("takes ")[1].split(" ")[0]), 1.0, rel_tol=0.01)
+
+
+def test_an_audit_of_too_few_blocks_is_a_usage_error_before_anything_starts(capsys):
+    assert status(["audit", "--blocks", "3"]) == 2
+    assert "at least 5" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import click
 
-from mlfleet import assemble, host, setting
+from mlfleet import assemble, host, roofline, setting
 from mlfleet import build as builds
 from mlfleet.able import able
 from mlfleet.bench import Bench
@@ -84,8 +84,10 @@ def planning(function: F) -> F:
 
 
 @contextmanager
-def planned(asked: Options, suite: Suite, name: str, stop: Stop) -> Iterator[tuple[RunFile, Bench]]:
-    """The plan of a run of that name, and the bench to measure it on."""
+def planned(
+    asked: Options, suite: Suite, name: str, stop: Stop, *, probes: bool = True
+) -> Iterator[tuple[RunFile, Bench]]:
+    """The plan of a run of that name, and the bench to measure it on. `probes`: the roof of the CPUs is asked, too."""
     known = services()
     runtime = choose_runtime(asked.runtime)
     check_device(asked.device, runtime, host.gpus())
@@ -114,6 +116,8 @@ def planned(asked: Options, suite: Suite, name: str, stop: Stop) -> Iterator[tup
     )
     around = found_around(chosen, runtime, stop)
     with open_bench(name, runtime, stop) as bench:
+        if not probes:
+            bench = replace(bench, roof=roofline.unknown)  # noqa: PLW2901 - the same bench, asked for less
         builder, engine = builds.builder(runtime, ROOT), engine_version(runtime)
         run = assemble.make_run(request, builder, runtime, engine, bench, ROOT, around)
         if around is None:

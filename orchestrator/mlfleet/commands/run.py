@@ -47,7 +47,7 @@ def plan(suite: str, as_json: bool, **options: object) -> None:
         raise UsageError("each thread setting is a run of its own, JSON shows one; try: --threads 1 or --threads all")
     with Stop() as stop:
         for one in suites:
-            with planned(asked, one, assemble.run_id(one.name, asked.seed), stop) as (run, _):
+            with planned(asked, one, assemble.run_id(one.name, asked.seed), stop, probes=False) as (run, _):
                 _show(run, as_json=as_json)
 
 
