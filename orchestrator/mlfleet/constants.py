@@ -23,6 +23,7 @@ from mlfleet import (
     noise,
     parity,
     quiet,
+    resolution,
     roofline,
     runner,
     schedule,
@@ -36,7 +37,7 @@ from mlfleet.tasks import bounds
 
 MODULES: tuple[ModuleType, ...] = (
     schedule, deadlines, host, sizing, runner, course, looks, sampler, stats, values, parity, compare,
-    summary, advice, noise, disturbed, sentinel, quiet, gates, judged, roofline, bounds,
+    summary, advice, noise, disturbed, sentinel, quiet, gates, judged, roofline, bounds, resolution,
 )  # fmt: skip
 
 
