@@ -278,7 +278,7 @@ def test_an_interrupted_run_is_said_to_be_one_and_what_is_there_is_verified(tmp_
     lines = read_lines(folder)
     cut = line_of(lines, "block", 3) + 2
     write_lines(folder, [*lines[:cut], lines[cut][:40]])
-    for name in (CSV, JSON):
+    for name in (CSV, JSON, "benchmark_summary.txt", "report.html"):
         (folder / name).unlink()
     found = check(folder)
     assert (found.ended, found.blocks, found.blocks_planned, found.trials) == ("interrupted", 4, 5, 8)

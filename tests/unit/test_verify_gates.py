@@ -7,7 +7,7 @@ from functools import partial
 
 import mlfleet.summary
 import pytest
-from mlfleet import advice, audits, judged, noise, stats
+from mlfleet import advice, audits, judged, noise, stats, tasks
 from mlfleet.audits import Audit, Outcome
 from mlfleet.ledger_lines import StopBody
 from mlfleet.model import Bound, Reading, Roof, Sample, Sentinel
@@ -281,3 +281,57 @@ def test_the_whole_sample_run_holds_where_turns_are_flagged(tmp_path):
     found = checked(write_run(tmp_path / "run", CELLS, planned=flagging))
     assert found.differences == []
     assert found.checked["turn flags"] > 100
+
+
+def better(direction):
+    return lambda run: replace(run, workloads=tuple(replace(one, direction=direction) for one in run.workloads))
+
+
+@pytest.mark.parametrize(("direction", "floor", "named"), [(1, 0.98, True), (1, 0.9, False), (-1, 0.9, True)])
+def test_a_quality_below_its_floor_is_named(tmp_path, direction, floor, named):
+    def held(record):
+        return replace(record, quality=replace(record.quality, floor=floor))
+
+    found = in_ledger(write_run(tmp_path / "run", PAIR, planned=better(direction), change=once(held)))
+    assert found == ({"quality.metrics.accuracy"} if named else set())
+
+
+def spread(values):
+    """A run of rule S, both sides with these qualities by block, the contestant's first."""
+    rule = tasks.get("dqn.train").spread
+
+    def planned(run):
+        agents = replace(run.workloads[0].workload, task="dqn.train")
+        work = replace(run.workloads[0], parity=rule.text, floor=rule.floor, direction=1, workload=agents)
+        return replace(run, workloads=(work,))
+
+    def change(record):
+        mine = values[record.trial.framework != "linfa"]
+        metrics = {"mean_return": mine[(record.trial.block - 1) % len(mine)]}
+        facts = (replace(record.identity.tasks[0], name="dqn.train"),)
+        return replace(
+            record,
+            quality=replace(record.quality, metrics=metrics, decides="mean_return"),
+            identity=replace(record.identity, tasks=facts),
+        )
+
+    return planned, change
+
+
+@pytest.mark.parametrize(
+    ("values", "blocks", "outcome"),
+    [
+        (((450.0, 452.0), (451.0, 450.0)), 10, "different"),
+        (((450.0, 452.0), (451.0, 450.0)), 6, "inconclusive"),
+        (((400.0, 402.0), (451.0, 450.0)), 10, "refused"),
+        (((60.0, 62.0), (61.0, 60.0)), 10, "refused"),
+        (((60.0, 62.0), (451.0, 450.0)), 6, "refused"),
+        (((300.0, 390.0), (310.0, 300.0)), 10, "inconclusive"),
+    ],
+)
+def test_quality_over_blocks_is_judged_alike(tmp_path, values, blocks, outcome):
+    planned, change = spread(values)
+    folder = write_run(tmp_path / "run", PAIR, blocks=blocks, planned=planned, change=change)
+    # Another task is another cell; the sample run's ids are of the first.
+    assert {one.field for one in differences(folder) if one.file != "run.json"} == set()
+    assert json.loads((folder / JSON).read_text())["comparisons"][0]["outcome"] == outcome

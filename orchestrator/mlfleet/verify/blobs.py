@@ -10,7 +10,7 @@ import numpy as np
 from mlfleet.verify.chain import LEDGER
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.plain import UNREADABLE, Json, Malformed, Node, parse
-from mlfleet.verify.view import Trial
+from mlfleet.verify.trials import Trial
 
 BLOBS = "blobs"
 _KIND, _OUTPUTS = "blobs", "outputs read again"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mlfleet.verify.estimates import ALPHA, TRIM_DIVISOR, TRIM_FROM
 from mlfleet.verify.outcomes import Decided
-from mlfleet.verify.view import Trial
+from mlfleet.verify.trials import Trial
 
 DRAWS = 2000
 # Any fixed number: the same records give the same widths.

@@ -7,7 +7,8 @@ from mlfleet.verify import numbers
 from mlfleet.verify.chain import LEDGER
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.plain import Json
-from mlfleet.verify.view import Run, Sample, Trial, Turn, reading, sample
+from mlfleet.verify.plan import Run
+from mlfleet.verify.trials import Sample, Trial, Turn, reading, sample
 
 _KIND = "gates"
 MS = 1_000_000

@@ -11,7 +11,8 @@ import numpy as np
 from mlfleet.verify import estimates
 from mlfleet.verify.outcomes import CellNumbers, Decided
 from mlfleet.verify.plain import Json
-from mlfleet.verify.view import Run, Trial, Turn
+from mlfleet.verify.plan import Run
+from mlfleet.verify.trials import Trial, Turn
 
 # Fewer workloads have no mean; fewer than the second no interval of it.
 LEAST, LEAST_INTERVAL = 3, 8

@@ -8,7 +8,8 @@ from mlfleet.verify.chain import LEDGER
 from mlfleet.verify.claims import check_claims
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.plain import Json, canonical
-from mlfleet.verify.view import GROUPS, Run, Trial, Turn, Workload, sample
+from mlfleet.verify.plan import Run, Workload
+from mlfleet.verify.trials import GROUPS, Trial, Turn, sample
 
 _KIND = "gates"
 MS, S = 1_000_000, 1_000_000_000
@@ -61,6 +62,7 @@ def check_trial(run: Run, trial: Trial, findings: Findings) -> None:
     _schedule(run, trial, gate)
     _stamps(trial, gate)
     _receipt(trial, gate)
+    _quality(work, trial, gate)
     check_claims(run, trial, findings)
 
 
@@ -152,9 +154,21 @@ def _receipt(trial: Trial, gate: _Gate) -> None:
     gate.rule("receipt", "nothing", "what ran", holds=bool(trial.receipt))
     if "converged" in trial.receipt:
         gate.held("receipt.converged", trial.receipt["converged"], awaited=True)
-    if quality := trial.body.get("quality"):
-        found = [f"{one['code'].text()}" for one in quality["findings"].items()]
-        gate.rule("quality.findings", ", ".join(found), "none in a trial that is ok", holds=not found)
+
+
+def _quality(work: Workload, trial: Trial, gate: _Gate) -> None:
+    quality = trial.body.get("quality")
+    if quality is None:
+        return
+    codes = [one["code"].text() for one in quality["findings"].items()]
+    gate.rule("quality.findings", ", ".join(codes), "none in a trial that is ok", holds=not codes)
+    floor, name = quality.get("floor"), quality["decides"].text()
+    if floor is None or not work.direction:
+        return
+    found = quality["metrics"].get(name)
+    holds = found is not None and work.direction * (found.number() - floor.number()) >= 0
+    side = "at least" if work.direction > 0 else "at most"
+    gate.rule(f"quality.metrics.{name}", found.value if found else None, f"{side} {floor.number():.6g}", holds=holds)
 
 
 def _cell_id(run: Run, work: Workload, key: str) -> str:

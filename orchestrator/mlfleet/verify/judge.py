@@ -11,7 +11,8 @@ from mlfleet.errors import StorageError
 from mlfleet.verify.claims import controls, is_too_fast
 from mlfleet.verify.machine import is_unusual, limits_of, usual
 from mlfleet.verify.plain import UNREADABLE, Node, parse
-from mlfleet.verify.view import Run, Trial, Turn
+from mlfleet.verify.plan import Run
+from mlfleet.verify.trials import Trial, Turn
 
 AUDITS = "audits.jsonl"
 

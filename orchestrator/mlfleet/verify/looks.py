@@ -8,7 +8,8 @@ from mlfleet.verify import estimates, numbers
 from mlfleet.verify.chain import LEDGER, Line
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.outcomes import codes_between, codes_of
-from mlfleet.verify.view import Run, Trial, Workload
+from mlfleet.verify.plan import Run, Workload
+from mlfleet.verify.trials import Trial
 
 _KIND = "looks"
 # Numbers of complete blocks at which it is looked.
@@ -143,7 +144,7 @@ def _differences(baseline: Sequence[Trial], contestant: Sequence[Trial]) -> dict
 
 def _refused(work: Workload, baseline: Sequence[Trial], contestant: Sequence[Trial]) -> bool:
     both = numbers.both_ok(baseline, contestant)
-    return bool(codes_of(baseline) or codes_of(contestant) or codes_between(work, both))
+    return bool(codes_of(work, baseline) or codes_of(work, contestant) or codes_between(work, both))
 
 
 def _is_precise(differences: Mapping[int, float]) -> bool:

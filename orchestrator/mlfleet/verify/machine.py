@@ -10,7 +10,8 @@ from statistics import median
 from mlfleet.verify.chain import LEDGER
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.plain import Json
-from mlfleet.verify.view import Run, Trial, Turn
+from mlfleet.verify.plan import Run
+from mlfleet.verify.trials import Trial, Turn
 
 _KIND = "turn flags"
 # The kernel counts busy time and steal in steps of 10 ms: two of them are nothing.

@@ -5,7 +5,7 @@ from statistics import median
 
 import numpy as np
 
-from mlfleet.verify.view import Trial, Turn, reading
+from mlfleet.verify.trials import Trial, Turn, reading
 
 # Readings that a metric is made of, as turns and phases name them.
 CPU, ANONYMOUS_PEAK, CHARGED_PEAK = "cpu_ns", "memory_peak_anonymous", "memory_peak_charged"

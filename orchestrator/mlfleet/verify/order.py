@@ -7,7 +7,8 @@ from itertools import pairwise
 from mlfleet.verify.chain import LEDGER, Line
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.plain import UNREADABLE, Node, canonical
-from mlfleet.verify.view import Run, Trial, trial_view
+from mlfleet.verify.plan import Run
+from mlfleet.verify.trials import Trial, trial_view
 
 _KIND = "order"
 # Launches that a lost trial is worth, those that a signal ended not counted.

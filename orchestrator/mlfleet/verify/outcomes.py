@@ -3,11 +3,12 @@
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 
 from mlfleet.verify import estimates, levels, numbers
 from mlfleet.verify.estimates import Interval
-from mlfleet.verify.view import Run, Trial, Workload
+from mlfleet.verify.plan import Run, Workload
+from mlfleet.verify.trials import Trial
 
 METRICS = ("time", "cpu", "memory")
 # Receipt keys that say when an algorithm was done: they may differ between frameworks and are printed; all others are
@@ -69,7 +70,7 @@ def cells_of(run: Run, trials: Sequence[Trial]) -> dict[tuple[str, str], CellNum
         for key in work.cells:
             mine = [one for one in trials if (one.workload, one.framework) == (work.name, key)]
             mine.sort(key=lambda one: (one.block, one.attempt))
-            found[work.name, key] = _cell(mine)
+            found[work.name, key] = _cell(work, mine)
     return found
 
 
@@ -95,7 +96,7 @@ def _pairs(run: Run, cells: Mapping[tuple[str, str], CellNumbers]) -> Iterator[P
                 yield from (_pair(work, metric, (baseline, key), sides) for metric in run.metrics)
 
 
-def _cell(trials: list[Trial]) -> CellNumbers:
+def _cell(work: Workload, trials: list[Trial]) -> CellNumbers:
     closing = next((one for one in trials if one.group not in ("ok", "lost")), None)
     fine = [one for one in trials if one.verdict == "ok"]
     last = closing or (fine[-1] if fine else trials[-1] if trials else None)
@@ -107,7 +108,9 @@ def _cell(trials: list[Trial]) -> CellNumbers:
         intervals[name] = interval
         if why:
             absent[name] = why
-    return CellNumbers(tuple(trials), last.verdict if last else "interrupted", codes_of(trials), intervals, absent)
+    return CellNumbers(
+        tuple(trials), last.verdict if last else "interrupted", codes_of(work, trials), intervals, absent
+    )
 
 
 def _level(values: Sequence[numbers.Value]) -> tuple[Interval | None, str]:
@@ -123,12 +126,14 @@ def _level(values: Sequence[numbers.Value]) -> tuple[Interval | None, str]:
     return estimates.trimmed([math.log(value) for value in known]), ""
 
 
-def codes_of(trials: Sequence[Trial]) -> tuple[str, ...]:
-    """Codes of all that a cell's own trials fail; lost ones say nothing about it."""
+def codes_of(work: Workload, trials: Sequence[Trial]) -> tuple[str, ...]:
+    """Codes of all that a cell's own trials fail, alone or in the mean; lost ones say nothing about it."""
     codes = []
     for one in trials:
         if one.group not in ("ok", "lost"):
             codes += [*(code for _, code in one.findings), *one.added] or [one.verdict]
+    if _is_below(work, [one for one in trials if one.verdict == "ok"]):
+        codes.append("outside_tolerance")
     return tuple(dict.fromkeys(codes))
 
 
@@ -216,6 +221,11 @@ def codes_between(work: Workload, both: Sequence[tuple[Trial, Trial]]) -> list[s
         _, mean, _ = estimates.plain(_quality_differences(both), estimates.QUALITY_ALPHA)
         codes += ["outside_tolerance"] if abs(mean) > rule[1] else []
     return codes
+
+
+def _is_below(work: Workload, trials: Sequence[Trial]) -> bool:
+    """Rule S: the mean over blocks misses the floor. A single bad seed is no failure."""
+    return work.floor is not None and bool(trials) and fmean(quality(one) for one in trials) < work.floor
 
 
 def _quality_equal(work: Workload, both: Sequence[tuple[Trial, Trial]]) -> bool:

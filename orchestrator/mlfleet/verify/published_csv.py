@@ -8,7 +8,8 @@ from pathlib import Path
 from mlfleet.verify import numbers
 from mlfleet.verify.findings import Findings, equal
 from mlfleet.verify.plain import Json, Node, canonical
-from mlfleet.verify.view import Run, Trial, Workload
+from mlfleet.verify.plan import Run, Workload
+from mlfleet.verify.trials import Trial
 
 CSV = "benchmark_results_complete.csv"
 _KIND = "published numbers"

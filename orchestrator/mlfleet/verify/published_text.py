@@ -13,8 +13,9 @@ from statistics import fmean, median
 from mlfleet.verify import numbers
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.outcomes import METRICS, CellNumbers, Decided
+from mlfleet.verify.plan import Run
 from mlfleet.verify.published_csv import published
-from mlfleet.verify.view import Run, Trial
+from mlfleet.verify.trials import Trial
 
 SUMMARY, PAGE = "benchmark_summary.txt", "report.html"
 _KIND = "published numbers"

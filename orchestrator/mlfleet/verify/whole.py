@@ -17,10 +17,11 @@ from mlfleet.verify.machine import check_machine
 from mlfleet.verify.order import check_attempts, check_blocks, read_trials
 from mlfleet.verify.outcomes import Decided, cells_of, decided
 from mlfleet.verify.plain import UNREADABLE, Node
+from mlfleet.verify.plan import Run, run_view
 from mlfleet.verify.published_csv import check_csv
 from mlfleet.verify.published_json import Recomputed, check_json
 from mlfleet.verify.published_text import check_page, check_summary
-from mlfleet.verify.view import Run, Trial, run_view
+from mlfleet.verify.trials import Trial
 
 # Nobody waits longer without a word.
 QUIET_S = 2.0
