@@ -182,6 +182,7 @@ def make_run(
         first_look_s=sized.first_look_s if request.looks else None,
         left_out=sized.left_out,
         looks=request.looks,
+        latency=request.suite.latency,
         budget_s=request.suite.budget_seconds,
         resolution=known_resolution(fingerprint),
         roof=bench.roof(environment.cpus, environment.device, fingerprint),
@@ -211,7 +212,9 @@ def _costs(
     costs = []
     for planned in sorted(workloads, key=lambda planned: not planned.control):
         iteration_s = request.suite.iteration_seconds.get(planned.workload.name, 0.0)
-        trials = [sizing.trial_seconds(starts[key], planned.payload_bytes, iteration_s, rules) for key in planned.cells]
+        more_s = sizing.latency_seconds(iteration_s) if request.suite.latency and not planned.control else 0.0
+        size = planned.payload_bytes
+        trials = [more_s + sizing.trial_seconds(starts[key], size, iteration_s, rules) for key in planned.cells]
         most = _most_blocks(planned, request)
         costs.append(sizing.Cost(planned.workload.name, tuple(planned.cells), sum(trials), most, budget_s))
     return costs

@@ -49,6 +49,8 @@ class Cell:
     # Of an audit: what the process works on before the job that is measured, and whether each turn's outputs are asked.
     before: tuple[Job, ...] = ()
     every_turn: bool = False
+    # Whether single iterations are timed one by one after the turns.
+    latency: bool = False
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,9 @@ def measure_block(
                     f"with all services prepared {free:.0%} of the memory are free, {LEAST_FREE:.0%} are needed",
                 )
         _take_turns(block, runs, bench)
+        for run in runs.values():
+            if run.alive:
+                run.latency()
         return [run.finish() for run in runs.values()]
 
 

@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 _SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 _THREADS: tuple[Threads, ...] = get_args(Threads)
 _METRICS: tuple[Metric, ...] = get_args(Metric)
-_SUITE_KEYS = ("name", "blocks", "schedule", "threads", "memory", "budget", "limit", "margin", "metrics")
+_SUITE_KEYS = ("name", "blocks", "schedule", "threads", "memory", "budget", "limit", "margin", "metrics", "latency")
 _WORKLOAD_KEYS = ("name", "task", "dataset", "params", "seconds")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SIZE = re.compile(r"(\d{1,6}) (MiB|GiB)")
@@ -56,6 +56,8 @@ class Suite:
     metrics: tuple[Metric, ...]
     workloads: tuple[Workload, ...]
     looks: tuple[int, ...] = ()
+    # Whether each trial ends with single iterations, timed one by one.
+    latency: bool = False
     # What all of it may take; the plan leaves out workloads that do not fit. None: as long as it takes.
     limit_seconds: int | None = None
     # By workload: what an iteration takes, on average over frameworks, where it is long enough to matter to a forecast.
@@ -93,6 +95,7 @@ def _suite(document: Document) -> Suite:
         budget_seconds=table.take("budget", 'a span such as "15 min"', _quantity(_SPAN, _SECONDS), BUDGET_S),
         margin=table.take("margin", "a number above 0 and at most 1", _margin, 0.03),
         metrics=table.take("metrics", f"a list of {_listed(_METRICS)}", _words(_METRICS), ("time", "memory")),
+        latency=table.take("latency", "true or false", lambda value: value if isinstance(value, bool) else None, False),
         workloads=tuple(workload for workload, _ in found),
         looks=looks,
         limit_seconds=table.take("limit", 'a span such as "15 min"', _quantity(_SPAN, _SECONDS), 0) or None,

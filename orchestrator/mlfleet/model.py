@@ -309,6 +309,8 @@ class Record:
     cold: Sample | None = None
     warm_up: tuple[Sample, ...] = ()
     turns: tuple[Turn, ...] = ()
+    # Single iterations, one by one, after all turns, where the suite asks for them: for percentiles and nothing else.
+    latency: Turn | None = None
     receipt: Mapping[str, bool | int | float | str] = field(default_factory=dict)
     quality: Quality | None = None
     outputs_sha256: str | None = None

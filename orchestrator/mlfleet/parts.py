@@ -21,6 +21,8 @@ class Parts:
     cold: Sample | None = None
     warm_up: tuple[Sample, ...] = ()
     turns: list[Turn] = field(default_factory=list)
+    # The latency turn, where one was taken.
+    latency: list[Turn] = field(default_factory=list)
     receipt: Receipt = field(default_factory=dict)
     quality: Quality | None = None
     outputs_sha256: str | None = None
@@ -54,6 +56,7 @@ class Parts:
             cold=self.cold,
             warm_up=self.warm_up,
             turns=tuple(self.turns),
+            latency=self.latency[0] if self.latency else None,
             receipt=self.receipt,
             quality=self.quality,
             outputs_sha256=self.outputs_sha256,

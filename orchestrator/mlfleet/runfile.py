@@ -144,6 +144,8 @@ class RunFile:
     resolution: Resolution | None = None
     # Numbers of blocks at which a workload may stop; empty where `blocks` are fixed. Else those are the most.
     looks: tuple[int, ...] = ()
+    # Whether each trial ends with single iterations, timed one by one.
+    latency: bool = False
     # After which a workload that looks is not measured on, and no block is appended to any.
     budget_s: float = BUDGET_S
     # What the CPU set can do at best, probed before the first trial; None: recorded before it was probed.

@@ -63,6 +63,7 @@ def cells_of(run: RunFile) -> dict[tuple[str, str], Cell]:
                 seed=run.seed,
                 rules=RULES["short" if run.schedule == "short" else "standard"],
                 least_ns=least_ns(planned.bound, run.roof),
+                latency=run.latency and not planned.control,
             )
     return cells
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlfleet.schedule import LATENCY_CAP_NS, LATENCY_SAMPLES, Rules, S
 from mlfleet.schedule import WARM_UP_ITERATIONS as WARM_UP
-from mlfleet.schedule import Rules, S
 
 # Of a trial that launches, prepares, collects and removes next to nothing.
 _TRIAL_S = 0.5
@@ -53,6 +53,12 @@ def trial_seconds(start_s: float, payload_bytes: int, iteration_s: float, rules:
     warm_up_s = max(rules.warm_up_ns / S, WARM_UP * iteration_s)
     turns_s = rules.turns * (1 + rules.timed) * sample_s
     return start_s + _TRIAL_S + payload_bytes / _PAYLOAD_BYTES_PER_S + _FIRST * iteration_s + warm_up_s + turns_s
+
+
+def latency_seconds(iteration_s: float) -> float:
+    """What a latency turn adds to a trial."""
+    lasts_s = (1 + LATENCY_SAMPLES) * iteration_s
+    return lasts_s if lasts_s <= LATENCY_CAP_NS / S else 0.0
 
 
 def fit(costs: Sequence[Cost], first_look: int, limit_s: float | None) -> Fit:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Literal, Self
 
-from mlfleet import deadlines, gates
+from mlfleet import deadlines, gates, schedule
 from mlfleet.bench import Bench, Cell, Job
 from mlfleet.classify import Evidence, check_identity, check_payload, check_stamps
 from mlfleet.client import Client
@@ -16,7 +16,7 @@ from mlfleet.first_trial import idle_cpu, linear_samples
 from mlfleet.launch.base import LaunchFailed, Running
 from mlfleet.launch.ready import await_socket
 from mlfleet.meters import Meters
-from mlfleet.model import Calibration, Finding, Phase, Prepared, Reading, Record, Sample, Trial
+from mlfleet.model import Calibration, Finding, Phase, Prepared, Reading, Record, Sample, Trial, Turn
 from mlfleet.parts import Parts, judged
 from mlfleet.schedule import calibrate, refine, warm_up
 from mlfleet.turn import take_turn
@@ -65,6 +65,13 @@ class TrialRun:
         """One turn, kept with the others; `take_turn` has its order."""
         with self._phase():
             self._turn(number, position)
+
+    def latency(self) -> None:
+        """After all turns, where it is asked for: single iterations, one by one."""
+        single = schedule.latency(self.parts.calibration) if self.cell.latency and self.parts.calibration else None
+        if single is not None:
+            with self._phase():
+                self._take((len(self.parts.turns) + 1, 1), single, self.parts.latency)
 
     def disturb(self, by: Flag, how: str) -> None:
         """The machine is not fit to measure on: nothing more of this trial is."""
@@ -157,21 +164,23 @@ class TrialRun:
         self._fail_on(findings)
 
     def _turn(self, number: int, position: int) -> None:
-        self.evidence.phase = "measure"
-        self._bench.progress(self.trial.framework, "measure")
         running, calibration = self._require_running(), self.parts.calibration
         assert calibration is not None, "cold has calibrated"  # noqa: S101
-        turn = take_turn(
-            (number, position), calibration, self.cell.environment, self._bench, running, self._client, self._meters
-        )
-        self.parts.turns.append(turn)
+        self._take((number, position), calibration, self.parts.turns)
         if self.cell.every_turn:
             running.thaw()
             data = self._client.collect(deadlines.OUTPUT_LIMIT_BYTES, deadlines.COLLECT_S)
             running.freeze()
             self.parts.turn_outputs.append(self._bench.store_blob(data))
+
+    def _take(self, place: tuple[int, int], calibration: Calibration, kept: list[Turn]) -> None:
+        self.evidence.phase = "measure"
+        self._bench.progress(self.trial.framework, "measure")
+        running, environment = self._require_running(), self.cell.environment
+        turn = take_turn(place, calibration, environment, self._bench, running, self._client, self._meters)
+        kept.append(turn)
         stamps = check_stamps(turn.samples, turn.sent_ns, turn.received_ns)
-        self._fail_on([*stamps, *gates.unexplained(turn, len(self.cell.environment.cpus))])
+        self._fail_on([*stamps, *gates.unexplained(turn, len(environment.cpus))])
 
     def _collect(self) -> None:
         start = self._enter("collect")

@@ -34,7 +34,8 @@ def unflagged_value(record: Record, metric: Metric) -> tuple[float | None, str]:
 def percentile(record: Record, name: str) -> tuple[float | None, str]:
     """p95 or p99 of single iterations in ns. A sample of many is a mean, and says nothing of its slowest."""
     share, needed = PERCENTILES[name]
-    single = [one.ns_per_iteration for turn in record.turns for one in turn.timed if one.iterations == 1]
+    turns = record.turns if record.latency is None else (record.latency,)
+    single = [one.ns_per_iteration for turn in turns for one in turn.timed if one.iterations == 1]
     return (float(np.quantile(single, share)), "") if len(single) >= needed else (None, FEW_SAMPLES)
 
 

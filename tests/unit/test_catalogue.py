@@ -39,7 +39,7 @@ def test_smoke_is_what_the_catalogue_lists() -> None:
         "svc_ovo.fit-wine-rbf",
     ]
     assert (suite.blocks, suite.schedule, suite.threads, suite.memory_bytes) == (5, "short", ("1",), 2 << 30)
-    assert (suite.margin, suite.metrics) == (0.03, ("time", "memory"))
+    assert (suite.margin, suite.metrics, suite.latency) == (0.03, ("time", "memory"), False)
 
 
 @pytest.mark.parametrize("name", suite_names())
@@ -59,9 +59,10 @@ def test_an_unknown_suite_names_the_nearest() -> None:
 
 def test_a_file_of_the_users_with_every_key(written: Written) -> None:
     more = 'schedule = "standard"\nthreads = ["all", "1"]\nbudget = "2 min"\nmargin = 0.05\nmetrics = ["cpu"]\n'
-    suite = load_suite(written(HEAD + more + 'limit = "3 min"\n' + ROW + "seconds = 0.5\n"))
+    suite = load_suite(written(HEAD + more + 'limit = "3 min"\nlatency = true\n' + ROW + "seconds = 0.5\n"))
     assert (suite.limit_seconds, suite.iteration_seconds) == (180, {"a": 0.5})
     assert (suite.threads, suite.budget_seconds, suite.margin, suite.metrics) == (("1", "all"), 120, 0.05, ("cpu",))
+    assert suite.latency
     assert suite.workloads[0].params == {"k": 3, "max_iter": 300}
 
 
@@ -106,6 +107,7 @@ REFUSED = {
     "limit": (HEAD + 'limit = "soon"\n' + ROW, 5, "limit is 'soon'; awaited: a span"),
     "seconds": (HEAD + ROW + "seconds = -1\n", 11, "seconds is -1; awaited: a number from 0"),
     "margin": (HEAD + "margin = 0\n" + ROW, 5, "margin"),
+    "latency": (HEAD + "latency = 1\n" + ROW, 5, "true or false"),
     "no workload": (HEAD, 1, "workload is missing"),
     "no suite": (ROW, 1, "suite is missing"),
     "suite no table": ("suite = 1\n" + ROW, 1, "suite is 1"),

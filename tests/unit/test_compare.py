@@ -218,6 +218,8 @@ def test_percentiles_need_enough_single_iterations(count, reasons):
     assert tuple(reason for _, reason in found) == reasons
     if count == 200:
         assert [value for value, _ in found] == pytest.approx([1189.05, 1197.01])
+    # Where there is a latency turn, it alone is asked.
+    assert percentile(replace(one, latency=turn), "p95")[0] == (found[0][0])
     # A mean over many iterations hides the slowest of them.
     pooled = replace(turn, samples=tuple(replace(sample, iterations=5) for sample in turn.samples))
     assert percentile(replace(one, turns=(pooled,)), "p95") == (None, "few_samples")

@@ -2,7 +2,7 @@
 
 import pytest
 from mlfleet.schedule import RULES
-from mlfleet.sizing import Cost, fit, trial_seconds
+from mlfleet.sizing import Cost, fit, latency_seconds, trial_seconds
 
 COSTS = (
     Cost("a", ("sklearn", "linfa"), 10.0, 5),
@@ -45,3 +45,8 @@ def test_a_run_that_looks_is_forecast_to_its_first_look_and_at_most():
 @pytest.mark.parametrize(("iteration_s", "low", "high"), [(0.0, 3.0, 4.0), (1.0, 12.9, 13.1)])
 def test_a_trial_is_its_start_payload_and_iterations(iteration_s, low, high):
     assert low < trial_seconds(1.0, 75_000_000, iteration_s, RULES["short"]) < high
+
+
+def test_a_latency_turn_costs_its_single_iterations_unless_it_is_not_taken():
+    assert latency_seconds(0.01) == pytest.approx(2.01)
+    assert latency_seconds(0.2) == 0

@@ -1,17 +1,21 @@
 """The order of a trial's phases, and what becomes of a trial that goes wrong in one of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import Fleet, listening, refused
+from mlfleet import schedule
 from mlfleet.block import measure_block
 from mlfleet.calls import Malformed, NotServing
 from mlfleet.errors import InterruptedRun
 from mlfleet.launch.base import Exit
-from mlfleet.model import Reading, ThreadPool
+from mlfleet.model import Calibration, Reading, ThreadPool
 from mlfleet.noise import Limits
 from mlfleet.parity import refusals
 from mlfleet.plan import Block
 from mlfleet.schedule import RULES
+from mlfleet.values import percentile
 from mlfleet.verdict import Verdict
 
 
@@ -22,8 +26,8 @@ def fleet(tmp_path, monkeypatch):
         yield Fleet(tmp_path)
 
 
-def run(fleet, keys=("one", "two"), turns=(("one", "two"),), rules=RULES["short"]):
-    cells = {key: fleet.cell(key, rules=rules) for key in keys}
+def run(fleet, keys=("one", "two"), turns=(("one", "two"),), rules=RULES["short"], latency=False):
+    cells = {key: replace(fleet.cell(key, rules=rules), latency=latency) for key in keys}
     trials = {key: fleet.trial(key) for key in keys}
     block = Block("control.noop", 1, tuple(keys), turns)
     return measure_block(block, cells, trials, {}, fleet.bench(), lambda trial: fleet.log("announce", trial.framework))
@@ -178,6 +182,30 @@ def test_outputs_are_collected_once_and_after_the_last_turn(fleet):
 def test_the_short_schedule_takes_one_turn_whatever_rows_are_planned(fleet):
     records = run(fleet, turns=(("one", "two"), ("two", "one")))
     assert [len(record.turns) for record in records] == [1, 1]
+
+
+def test_a_latency_turn_times_single_iterations_after_all_turns_and_only_where_it_is_asked_for(fleet):
+    plain = run(fleet)
+    assert [record.latency for record in plain] == [None, None]
+    fleet.events.clear()
+    asked = run(fleet, latency=True)
+    for record in asked:
+        assert record.verdict is Verdict.OK, record.reason
+        assert {sample.iterations for sample in record.latency.samples} == {1}
+        assert (len(record.latency.samples), len(record.latency.timed)) == (201, 200)
+        # It enters nothing but percentiles.
+        assert len(record.turns) == 1
+        assert percentile(record, "p99")[1] == ""
+    events = [event for event in fleet.events if event.startswith(("thaw", "freeze", "measure", "collect"))]
+    ends = events[events.index("thaw one") :]
+    turn = ["thaw {0}", "measure {0}", "freeze {0}"]
+    assert ends[:12] == [event.format(key) for key in ("one", "two", "one", "two") for event in turn]
+    assert ends[12:] == ["thaw one", "collect one", "thaw two", "collect two"]
+
+
+def test_a_latency_turn_of_a_slow_task_is_not_taken():
+    assert schedule.latency(Calibration(1, 4, 1, 1, 149e6)).schedule == (1,) * 201
+    assert schedule.latency(Calibration(1, 4, 1, 1, 150e6)) is None
 
 
 def test_everything_is_removed_at_the_end(fleet):
