@@ -14,7 +14,7 @@ from statistics import median, quantiles
 
 import numpy as np
 from mlfleet import build as builds
-from mlfleet import host, payload
+from mlfleet import host, payload, roofline
 from mlfleet.client import Client, connect
 from mlfleet.commands.common import ROOT, services
 from mlfleet.interrupt import Stop
@@ -25,6 +25,7 @@ from mlfleet.launch.process import ProcessLauncher
 from mlfleet.launch.ready import await_socket
 from mlfleet.launch.sockets import RunFolder
 from mlfleet.meters import Meters, open_meters
+from mlfleet.meters.sentinel import SentinelWork
 from mlfleet.model import Environment, Runtime, Service
 
 CALLS = 2000
@@ -71,6 +72,10 @@ def report(subject: Subject, environment: Environment, raw_s: float) -> None:
     pairs = [(seconds(running.freeze), seconds(running.thaw)) for _ in range(PAIRS)]
     freeze, thaw = (median(side) * 1e3 for side in zip(*pairs, strict=True))
     print(f"  freeze, thaw         {freeze:.1f} ms, {thaw:.1f} ms")
+    sentinel = SentinelWork(roofline.last_level_bytes(environment.cpus))
+    taken = [seconds(lambda: sentinel(environment.cpus[0])) for _ in range(PAIRS + 1)][1:]
+    around = [seconds(lambda: read_around(subject)) for _ in range(PAIRS)]
+    print(f"  a turn's own work    readings {median(around) * 1e3:.2f} ms, sentinel {median(taken) * 1e3:.1f} ms")
     iterations = 1 << 17
     sample = median(s.ns_per_iteration for s in client.measure((iterations,) * 11, 60).samples[1:])
     print(f"  no-op                {sample:.1f} ns an iteration")
@@ -83,6 +88,15 @@ def report(subject: Subject, environment: Environment, raw_s: float) -> None:
     readings = subject.meters.turn_readings(subject.meters.edge(), subject.meters.edge(), sampled, reset_ok=True)
     sampler = (readings["sampler_cpu_ns"].value or 0) / 1e9 / wall
     print(f"  orchestrator         {share:.2%} of a core while the service measures; its sampler {sampler:.2%}")
+
+
+def read_around(subject: Subject) -> None:
+    """All that a turn reads, with nothing measured in between."""
+    before = subject.meters.edge()
+    reset = subject.meters.reset_peak()
+    with subject.meters.sampling() as sampled:
+        pass
+    subject.meters.turn_readings(before, subject.meters.edge(), sampled, reset_ok=reset)
 
 
 def prepare_s(subject: Subject, transport: str, environment: Environment) -> float:
@@ -149,7 +163,7 @@ def subject(service: Service, environment: Environment, stored: payload.Payload)
         await_socket(running, stop)
         client = stack.enter_context(connect(running.socket, stop))
         client.await_serving(60)
-        meters = stack.enter_context(open_meters(running.pid, environment.runtime))
+        meters = stack.enter_context(open_meters(running.pid, environment.runtime, environment.cpus))
         found = Subject(running, client, meters, stored)
         prepare_s(found, "mapped", environment)
         yield found

@@ -3,9 +3,13 @@
 from typing import get_args
 
 import pytest
+from hypothesis import settings
 from mlfleet.model import Runtime
 
 RUNTIMES = get_args(Runtime)
+# An example that a busy machine holds up has not failed.
+settings.register_profile("mlfleet", deadline=None)
+settings.load_profile("mlfleet")
 
 
 def pytest_addoption(parser):

@@ -1,7 +1,8 @@
 """Stand-ins for launcher, service, meters and signals: they take no time, and write down the order of what is asked."""
 
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from mlfleet.calls import CallFailed
 from mlfleet.client import Measured
 from mlfleet.errors import InterruptedRun
 from mlfleet.launch.base import Exit, LaunchFailed
-from mlfleet.model import Environment, Identity, Prepared, Reading, Sample, Service, TaskFact, Trial
+from mlfleet.model import Environment, Identity, Prepared, Reading, Sample, Sentinel, Service, TaskFact, Trial
+from mlfleet.noise import Limits
 from mlfleet.schedule import RULES
 from mlfleet.tasks.control import WORKLOAD
 
 ENVIRONMENT = Environment("cpu", (0,), 1, 1 << 30, "process", "mapped")
 ITERATION_NS = 1_000_000
+FOLDED_NS = 30_000_000
 
 
 @dataclass
@@ -32,6 +35,12 @@ class Behaviour:
     # phase of the client's call -> exception
     fail: dict = field(default_factory=dict)
     shift_ns: int = 0
+    # Samples claim this share of what they take.
+    claims: float = 1.0
+    # A sample takes 30 ms, however many iterations it has.
+    folded: bool = False
+    # CPU time from one reading to the next.
+    works_on_ns: int = 0
     exit: Exit | None = None
 
 
@@ -45,6 +54,13 @@ class Fleet:
     clock: list = field(default_factory=lambda: [1_000])
     stop_after: str = ""
     stopped: bool = False
+    # What a turn's readings are, beside those of every turn; by service.
+    readings: dict = field(default_factory=dict)
+    limits: Limits | None = field(default_factory=Limits)
+    memory_free: float | None = 0.5
+    running_flags: tuple = ()
+    # What a service waits for a CPU from one reading to the next.
+    edge_wait_us: int = 0
 
     def log(self, *event: object) -> None:
         self.events.append(" ".join(map(str, event)))
@@ -72,16 +88,26 @@ class Fleet:
             open_meters=self._meters,
             socket_folder=lambda: self.folder,
             progress=lambda *_: None,
+            limits=self.limits,
+            sentinel=self._sentinel,
+            memory_free=lambda: self.memory_free,
+            clock=lambda: self.clock[0],
         )
+
+    def _sentinel(self, cpu: int) -> Sentinel:
+        """Each is one longer than the one before, so that a test can tell them apart."""
+        self.log("sentinel")
+        count = self.events.count("sentinel")
+        return Sentinel(Reading(1000 + count, "ns", f"CPU {cpu}"), Reading(2000 + count, "ns", f"CPU {cpu}"))
 
     @contextmanager
     def _connect(self, socket: Path, _stop: object) -> Iterator["Client"]:
         yield Client(self, socket.name)
 
     @contextmanager
-    def _meters(self, _pid: int, _runtime: str) -> Iterator["Meters"]:
+    def _meters(self, _pid: int, _runtime: str, _cpus: tuple[int, ...]) -> Iterator["Meters"]:
         try:
-            yield Meters(self)
+            yield Meters(self, [event for event in self.events if event.startswith("launch")][-1].partition(" ")[2])
         finally:
             self.log("close meters")
 
@@ -114,7 +140,7 @@ class Launcher:
         if text := self.fleet.behaviour(key).fail_launch:
             raise LaunchFailed(text)
         try:
-            yield Running(self.fleet, key)
+            yield Running(self.fleet, key, flags=self.fleet.running_flags)
         finally:
             self.fleet.log("remove", key)
 
@@ -197,8 +223,10 @@ class Client:
         samples = []
         for iterations in schedule:
             start = self.fleet.clock[0] + 10
-            self.fleet.clock[0] = start + iterations * ITERATION_NS
-            samples.append(Sample(iterations, start + behaviour.shift_ns, self.fleet.clock[0] + behaviour.shift_ns))
+            took = FOLDED_NS if behaviour.folded else iterations * ITERATION_NS
+            self.fleet.clock[0] = start + took
+            end = start + round(took * behaviour.claims)
+            samples.append(Sample(iterations, start + behaviour.shift_ns, end + behaviour.shift_ns))
         self.fleet.clock[0] += 10
         return Measured(sent, self.fleet.clock[0], tuple(samples))
 
@@ -213,10 +241,15 @@ class Client:
 @dataclass
 class Meters:
     fleet: Fleet
+    key: str = ""
+    cpu_ns: int = 0
+    wait_us: int = 0
 
     def edge(self) -> dict[str, Reading]:
         self.fleet.log("read")
-        return {}
+        self.cpu_ns += self.fleet.behaviour(self.key).works_on_ns
+        self.wait_us += self.fleet.edge_wait_us
+        return {"cpu_ns": Reading(self.cpu_ns, "ns", "fake"), "cpu_wait_us": Reading(self.wait_us, "us", "fake")}
 
     def reset_peak(self) -> bool:
         self.fleet.log("reset")
@@ -231,9 +264,19 @@ class Meters:
     def turn_readings(self, _before, _after, _sampled, *, reset_ok: bool) -> dict[str, Reading]:
         del reset_ok
         return {
-            "cpu_ns": Reading(1_000_000, "ns", "fake"),
+            "cpu_ns": Reading(5_000_000, "ns", "fake"),
+            "cpu_pressure_us": Reading(0, "us", "fake"),
             "memory_peak_anonymous": Reading(100 << 20, "bytes", "fake"),
-        }
+        } | self.fleet.readings.get(self.key, {})
+
+
+@contextmanager
+def listening(folder: Path, *keys: str) -> Iterator[None]:
+    """A socket for each service, so that it is awaited in vain no longer than it takes to look."""
+    with ExitStack() as stack:
+        for key in keys:
+            stack.enter_context(socket.socket(socket.AF_UNIX)).bind(str(folder / key))
+        yield
 
 
 def refused(code: str, reason: str = "") -> CallFailed:

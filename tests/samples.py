@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
-from mlfleet.meters.names import Name
 from mlfleet.model import (
     Calibration,
     Environment,
@@ -22,6 +21,7 @@ from mlfleet.model import (
     Turn,
     Workload,
 )
+from mlfleet.names import Name
 from mlfleet.plan import plan_blocks
 from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
 from mlfleet.table import Table, fold
@@ -31,7 +31,7 @@ from mlfleet.verdict import Verdict
 NULLS = """
 [suite]
 name = "nulls"
-blocks = 2
+blocks = 5
 schedule = "short"
 memory = "512 MiB"
 budget = "1 min"

@@ -9,16 +9,18 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from mlfleet import __version__, datasets, errors, host, payload, schedule, sizing, stats, table, tasks
+from mlfleet import __version__, datasets, errors, host, payload, quiet, schedule, sizing, tasks
 from mlfleet.bench import Bench
 from mlfleet.build import Builder, BuildState
 from mlfleet.catalogue import Suite
 from mlfleet.codec import canonical
+from mlfleet.constants import constants
 from mlfleet.contestants import contestants
 from mlfleet.datasets import DataUnavailable
 from mlfleet.launch.surroundings import Surroundings
 from mlfleet.model import SCHEMA, Environment, Runtime, Service, Workload
-from mlfleet.plan import plan_blocks
+from mlfleet.plan import Block, plan_blocks
+from mlfleet.resolution import load as known_resolution
 from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
 from mlfleet.setting import environment_of
 from mlfleet.tasks.control import TASKS as CONTROLS
@@ -44,6 +46,8 @@ class Request:
     pins: Mapping[Service, BuildState] = field(default_factory=dict)
     # As Environment.device.
     device: str = "cpu"
+    # Numbers of blocks at which a workload may stop, `blocks` being the most; empty: all of them are measured.
+    looks: tuple[int, ...] = ()
 
 
 def choose_services(services: Sequence[Service], globs: Sequence[str]) -> tuple[Service, ...]:
@@ -109,6 +113,10 @@ def planned_workload(
             for contestant in able
         },
         weights=case.weights,
+        bound=task.bound(case),
+        trivial=task.trivial,
+        direction=task.direction,
+        floor=task.spread.floor if task.spread else None,
     )
 
 
@@ -141,12 +149,13 @@ def make_run(
     """Everything that is decided before the first trial. `engine`: version of the docker engine, if it is used."""
     setting, environment = environment_of(request.suite, runtime, around, request.device)
     facts = host.facts()
+    fingerprint = host.fingerprint(facts, {"docker_engine": engine})
     taking_part = contestants(request.services, request.named, request.pins, builder, environment, bench)
     rules = schedule.RULES[request.suite.schedule]
     able = [planned_workload(w, taking_part, environment, request.seed) for w in request.workloads]
-    sized = sizing.fit(_costs(able, taking_part, request.suite, rules), request.blocks, request.suite.limit_seconds)
+    costs = _costs(able, taking_part, request, rules)
+    sized = sizing.fit(costs, request.looks[0] if request.looks else request.blocks, request.suite.limit_seconds)
     workloads = tuple(planned for planned in able if planned.workload.name not in sized.left_out)
-    cells = {planned.workload.name: list(planned.cells) for planned in workloads}
     return RunFile(
         schema_version=SCHEMA,
         run=request.run,
@@ -163,32 +172,51 @@ def make_run(
         environment=environment,
         contestants=taking_part,
         workloads=workloads,
-        plan=plan_blocks(cells, request.blocks, rules.turns, request.seed),
+        plan=_plan(workloads, request, rules.turns),
         host=facts,
-        host_fingerprint=host.fingerprint(facts, {"docker_engine": engine}),
+        host_fingerprint=fingerprint,
         proto_sha256=hashlib.sha256((root / PROTO).read_bytes()).hexdigest(),
         commit=_commit(root),
-        constants={
-            f"{module.__name__.rpartition('.')[2]}.{name}": value
-            for module in (schedule, stats, table)
-            for name, value in vars(module).items()
-            if name.isupper() and isinstance(value, int | float)
-        },
+        constants=constants() | quiet.limits(fingerprint, runtime, setting).constants(),
         forecast_s=sized.seconds,
+        first_look_s=sized.first_look_s if request.looks else None,
         left_out=sized.left_out,
+        looks=request.looks,
+        latency=request.suite.latency,
+        budget_s=request.suite.budget_seconds,
+        resolution=known_resolution(fingerprint),
+        roof=bench.roof(environment.cpus, environment.device, fingerprint),
     )
 
 
+def _plan(workloads: Sequence[PlannedWorkload], request: Request, turns: int) -> tuple[Block, ...]:
+    """All blocks that may be measured."""
+    cells = {planned.workload.name: list(planned.cells) for planned in workloads}
+    most = {planned.workload.name: _most_blocks(planned, request) for planned in workloads}
+    drawn = plan_blocks(cells, request.blocks, turns, request.seed)
+    return tuple(block for block in drawn if block.number <= most[block.workload])
+
+
+def _most_blocks(planned: PlannedWorkload, request: Request) -> int:
+    """Where nothing is compared no look can stop it: as many blocks as all others have at their first look."""
+    alone = planned.control or len(planned.cells) < 2  # noqa: PLR2004 - a pair
+    return request.looks[0] if request.looks and alone else request.blocks
+
+
 def _costs(
-    workloads: Sequence[PlannedWorkload], taking_part: Sequence[Contestant], suite: Suite, rules: schedule.Rules
+    workloads: Sequence[PlannedWorkload], taking_part: Sequence[Contestant], request: Request, rules: schedule.Rules
 ) -> list[sizing.Cost]:
-    """What one block of each workload takes here; the control comes first, since it is never left out."""
+    """What the blocks of each workload take here; the control comes first, since it is never left out."""
     starts = {contestant.service.key: contestant.start_s or 0.0 for contestant in taking_part}
+    budget_s = request.suite.budget_seconds if request.looks else None
     costs = []
     for planned in sorted(workloads, key=lambda planned: not planned.control):
-        iteration_s = suite.iteration_seconds.get(planned.workload.name, 0.0)
-        trials = [sizing.trial_seconds(starts[key], planned.payload_bytes, iteration_s, rules) for key in planned.cells]
-        costs.append(sizing.Cost(planned.workload.name, tuple(planned.cells), sum(trials)))
+        iteration_s = request.suite.iteration_seconds.get(planned.workload.name, 0.0)
+        more_s = sizing.latency_seconds(iteration_s) if request.suite.latency and not planned.control else 0.0
+        size = planned.payload_bytes
+        trials = [more_s + sizing.trial_seconds(starts[key], size, iteration_s, rules) for key in planned.cells]
+        most = _most_blocks(planned, request)
+        costs.append(sizing.Cost(planned.workload.name, tuple(planned.cells), sum(trials), most, budget_s))
     return costs
 
 

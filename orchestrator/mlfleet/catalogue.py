@@ -10,7 +10,9 @@ from typing import Literal, NoReturn, TypeVar, get_args
 
 from mlfleet import datasets, tasks
 from mlfleet.errors import UsageError, printable, unknown
+from mlfleet.looks import BUDGET_S, LOOKS
 from mlfleet.model import Workload
+from mlfleet.stats import MIN_BLOCKS
 from mlfleet.suites.strict_toml import Document, read
 
 Schedule = Literal["short", "standard"]
@@ -25,7 +27,7 @@ _T = TypeVar("_T")
 _SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 _THREADS: tuple[Threads, ...] = get_args(Threads)
 _METRICS: tuple[Metric, ...] = get_args(Metric)
-_SUITE_KEYS = ("name", "blocks", "schedule", "threads", "memory", "budget", "limit", "margin", "metrics")
+_SUITE_KEYS = ("name", "blocks", "schedule", "threads", "memory", "budget", "limit", "margin", "metrics", "latency")
 _WORKLOAD_KEYS = ("name", "task", "dataset", "params", "seconds")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SIZE = re.compile(r"(\d{1,6}) (MiB|GiB)")
@@ -33,13 +35,15 @@ _SPAN = re.compile(r"(\d{1,6}) (s|min|h)")
 _BYTES = {"MiB": 1 << 20, "GiB": 1 << 30}
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
 _SUFFIX = ".toml"
+_BLOCKS = f'"looks", or a whole number from {MIN_BLOCKS} to {BLOCKS}; fewer than {MIN_BLOCKS} decide nothing'
 
 
 @dataclass(frozen=True)
 class Suite:
     """What a run measures and how: `memory_bytes` of each container, `budget_seconds` of each workload.
 
-    `blocks` are fixed beforehand; `margin` is the ratio below which two are called equivalent.
+    `blocks` are fixed beforehand, or the most where a workload may stop at one of the `looks`; `margin` is the ratio
+    below which two are called equivalent.
     """
 
     name: str
@@ -51,6 +55,9 @@ class Suite:
     margin: float
     metrics: tuple[Metric, ...]
     workloads: tuple[Workload, ...]
+    looks: tuple[int, ...] = ()
+    # Whether each trial ends with single iterations, timed one by one.
+    latency: bool = False
     # What all of it may take; the plan leaves out workloads that do not fit. None: as long as it takes.
     limit_seconds: int | None = None
     # By workload: what an iteration takes, on average over frameworks, where it is long enough to matter to a forecast.
@@ -78,16 +85,19 @@ def _suite(document: Document) -> Suite:
     table = _Table(document, "suite", 0, top.take("suite", "a [suite] table", _table), _SUITE_KEYS)
     rows = top.take("workload", f"1 to {WORKLOADS} [[workload]] tables", _rows)
     found = [_workload(document, number, row) for number, row in enumerate(rows)]
+    blocks, looks = table.take("blocks", _BLOCKS, _blocks)
     suite = Suite(
         name=table.take("name", _NAME.pattern, _name),
-        blocks=table.take("blocks", f"a whole number from 1 to {BLOCKS}", _blocks),
+        blocks=blocks,
         schedule=table.take("schedule", _listed(_SCHEDULES), _word(_SCHEDULES), "standard"),
         threads=table.take("threads", f"a list of {_listed(_THREADS)}", _words(_THREADS), ("1",)),
         memory_bytes=table.take("memory", 'a size such as "2 GiB"', _quantity(_SIZE, _BYTES)),
-        budget_seconds=table.take("budget", 'a span such as "15 min"', _quantity(_SPAN, _SECONDS), 900),
+        budget_seconds=table.take("budget", 'a span such as "15 min"', _quantity(_SPAN, _SECONDS), BUDGET_S),
         margin=table.take("margin", "a number above 0 and at most 1", _margin, 0.03),
         metrics=table.take("metrics", f"a list of {_listed(_METRICS)}", _words(_METRICS), ("time", "memory")),
+        latency=table.take("latency", "true or false", lambda value: value if isinstance(value, bool) else None, False),
         workloads=tuple(workload for workload, _ in found),
+        looks=looks,
         limit_seconds=table.take("limit", 'a span such as "15 min"', _quantity(_SPAN, _SECONDS), 0) or None,
         iteration_seconds={workload.name: seconds for workload, seconds in found if seconds},
     )
@@ -134,12 +144,12 @@ class _Table:
             self._title = f"{name} {printable(str(value['name']))!r}"
         for key in value:
             if key not in known:
-                self.refuse(str(unknown("key", key, known)))
+                self.refuse(str(unknown("key", key, known)), key)
 
-    def refuse(self, sentence: str) -> NoReturn:
-        """Raise UsageError with file, line and place."""
+    def refuse(self, sentence: str, key: str = "") -> NoReturn:
+        """Raise UsageError with file, line (of the key, where it is known) and place."""
         place = f"{self._title}: " if self._title else ""
-        self._document.refuse(place + sentence, self._name, self._number)
+        self._document.refuse(place + sentence, self._name, self._number, key)
 
     def take(self, key: str, awaited: str, parse: Callable[[object], _T | None], default: _T | None = None) -> _T:
         """The parsed value, or the default where the key is absent; `parse` answers None to what it refuses."""
@@ -149,7 +159,7 @@ class _Table:
             self.refuse(f"{key} is missing; awaited: {awaited}")
         parsed = parse(self._values[key])
         if parsed is None:
-            self.refuse(f"{key} is {printable(repr(self._values[key]))}; awaited: {awaited}")
+            self.refuse(f"{key} is {printable(repr(self._values[key]))}; awaited: {awaited}", key)
         return parsed
 
 
@@ -165,8 +175,11 @@ def _table(value: object) -> dict[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
-def _blocks(value: object) -> int | None:
-    return value if type(value) is int and 1 <= value <= BLOCKS else None
+def _blocks(value: object) -> tuple[int, tuple[int, ...]] | None:
+    """The blocks of a suite and its looks: the last look is the most."""
+    if value == "looks":
+        return LOOKS[-1], LOOKS
+    return (value, ()) if type(value) is int and MIN_BLOCKS <= value <= BLOCKS else None
 
 
 def _margin(value: object) -> float | None:

@@ -1,11 +1,11 @@
 """Evidence in, exactly one verdict out: pure and total. A measured time never decides a retry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlfleet.client import PROTOCOL
 from mlfleet.launch.base import Exit, LaunchFailed
-from mlfleet.model import Calibration, Finding, Identity, Prepared, Sample, Turn
-from mlfleet.verdict import Verdict
+from mlfleet.model import Calibration, Environment, Finding, Identity, Prepared, Sample, Turn
+from mlfleet.verdict import Flag, Verdict
 
 # Signals of a process's own making; others come from outside.
 _OWN_SIGNALS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 11: "SIGSEGV", 31: "SIGSYS"}
@@ -30,20 +30,23 @@ class Evidence:
     identity: Identity | None = None
     prepared: Prepared | None = None
     findings: tuple[Finding, ...] = ()
+    # What the machine did, with a sentence that says how much.
+    disturbed: dict[Flag, str] = field(default_factory=dict)
     # An exception of the orchestrator's own.
     own_error: str | None = None
 
 
 def classify(evidence: Evidence) -> tuple[Verdict, str]:
     """The verdict and its reason; the order of the rules is their weight, and the first match wins."""
-    for rule in (_interrupted, _launch, _memory, _exit, _own, _call, _findings):
+    for rule in (_interrupted, _launch, _memory, _exit, _own, _call, _findings, _disturbed):
         if found := rule(evidence):
             return found
     return Verdict.OK, ""
 
 
-def check_identity(identity: Identity, version: str, task: str, threads: int, cpus: tuple[int, ...]) -> list[Finding]:
-    """Gates `release build` and `threads`, protocol and version; what a service says of itself against the plan."""
+def check_identity(identity: Identity, version: str, task: str, environment: Environment) -> list[Finding]:
+    """Gates `release build`, `threads` and `device`, protocol, version: what a service says of itself, by the plan."""
+    threads, cpus = environment.threads, environment.cpus
     found = []
     if identity.protocol != PROTOCOL:
         found.append(f"speaks protocol {identity.protocol}, awaited {PROTOCOL}")
@@ -59,6 +62,9 @@ def check_identity(identity: Identity, version: str, task: str, threads: int, cp
         if pool.effective > threads
     ]
     findings = [Finding("environment", Verdict.VERSION_MISMATCH.value, text) for text in found]
+    if environment.visible_device not in identity.devices:
+        text = f"computes on {', '.join(identity.devices) or 'nothing'}, {environment.visible_device} was asked for"
+        findings.append(Finding("environment", Verdict.WRONG_DEVICE.value, text))
     if identity.task(task) is None:
         findings.append(Finding("environment", Verdict.UNSUPPORTED.value, f"has no task {task}"))
     return findings
@@ -162,12 +168,16 @@ def _said(evidence: Evidence) -> str:
 _WEIGHT = (
     Verdict.VERSION_MISMATCH,
     Verdict.UNSUPPORTED,
+    Verdict.WRONG_DEVICE,
     Verdict.WRONG_PAYLOAD,
     Verdict.PROTOCOL_VIOLATION,
     Verdict.IMPOSSIBLE_TIME,
+    Verdict.UNEXPLAINED_TIME,
     Verdict.BAD_OUTPUT,
     Verdict.SHORT_WORK,
     Verdict.OUTSIDE_TOLERANCE,
+    Verdict.CACHED,
+    Verdict.BACKGROUND_WORK,
 )
 
 
@@ -176,3 +186,8 @@ def _findings(evidence: Evidence) -> tuple[Verdict, str] | None:
         return None
     first = min(evidence.findings, key=lambda finding: _WEIGHT.index(Verdict(finding.code)))
     return Verdict(first.code), first.detail
+
+
+def _disturbed(evidence: Evidence) -> tuple[Verdict, str] | None:
+    """Last of all: whatever else went wrong was not the machine's doing."""
+    return (Verdict.DISTURBED, "; ".join(evidence.disturbed.values())) if evidence.disturbed else None

@@ -23,6 +23,11 @@ COMMANDS = MappingProxyType(
         "data": "data:data",
         "run": "run:run",
         "report": "report:report",
+        "validate": "validate:validate",
+        "verify": "verify:verify",
+        "audit": "audit:audit",
+        "review": "review:review",
+        "demo": "demo:demo",
         "clean": "build:clean",
     }
 )

@@ -126,6 +126,14 @@ def memory_available(root: Path = ROOT) -> int:
         raise HostError(f"cannot tell the memory that is available: {error}; try: look at /proc/meminfo") from error
 
 
+def memory_free(root: Path = ROOT) -> float | None:
+    """MemAvailable as a share of MemTotal; None where the kernel does not say."""
+    try:
+        return _meminfo("MemAvailable")(root) / _meminfo("MemTotal")(root)
+    except (OSError, Absent):
+        return None
+
+
 def disk_free(path: Path) -> int:
     """Return the bytes that this user can still write below `path`. Raises OSError."""
     return shutil.disk_usage(path).free

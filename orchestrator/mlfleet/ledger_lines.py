@@ -17,10 +17,11 @@ from pydantic.dataclasses import dataclass as strict_dataclass
 
 from mlfleet.codec import canonical, parse, typed
 from mlfleet.errors import StorageError
+from mlfleet.looks import Stop
 from mlfleet.model import SCHEMA, STRICT, Record, Trial
 from mlfleet.verdict import Verdict
 
-Kind = Literal["open", "start", "record", "block", "note", "resume", "close"]
+Kind = Literal["open", "start", "record", "block", "stop", "note", "resume", "close"]
 Place = tuple[str, int]
 T = TypeVar("T")
 
@@ -41,6 +42,17 @@ class BlockBody:
     workload: str
     block: int
     seqs: tuple[int, ...]
+    # Wall time of all attempts in the session that closed it: what a workload's budget is charged with.
+    spent_ns: int = 0
+
+
+@strict_dataclass(frozen=True, config=STRICT)
+class StopBody:
+    """Body of a `stop` line: after so many blocks this workload is not measured on; only where a run looks."""
+
+    workload: str
+    reason: Stop
+    blocks: int
 
 
 @strict_dataclass(frozen=True, config=STRICT)
@@ -152,6 +164,11 @@ def read_records(folder: Path, *, closed_only: bool = True) -> list[Record]:
     found = list(read_lines(folder))
     counted = {seq for body in closed_blocks(found).values() for seq in body.seqs}
     return [line.read(Record) for line in found if line.kind == "record" and (line.seq in counted or not closed_only)]
+
+
+def read_stops(folder: Path) -> list[StopBody]:
+    """Which workloads of a run were not measured on, and why. Raises StorageError on damage."""
+    return [line.read(StopBody) for line in read_lines(folder) if line.kind == "stop"]
 
 
 def closed_blocks(found: Iterable[Line]) -> dict[Place, BlockBody]:

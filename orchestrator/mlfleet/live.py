@@ -1,7 +1,6 @@
 """How far a run is: a live table on a terminal, plain lines elsewhere; on stderr, since stdout is for results."""
 
 import time
-from collections.abc import Sequence
 from statistics import median
 from types import TracebackType
 from typing import Self
@@ -19,11 +18,10 @@ from mlfleet.verdict import Verdict
 class LiveProgress:
     """Shows the block under way, each framework's phase, what the last trials gave, and the time left."""
 
-    def __init__(self, console: Console, blocks: Sequence[Block], done: int) -> None:
-        """`done`: blocks that an earlier session has closed."""
+    def __init__(self, console: Console, *, at_most: bool) -> None:
+        """`at_most`: a workload may stop before its last block."""
         self._console = console
-        self._total = len(blocks)
-        self._left = len(blocks) - done
+        self._at_most = "at most " if at_most else ""
         self._phases: dict[str, str] = {}
         self._latest: dict[tuple[str, str], str] = {}
         self._title = "starting"
@@ -40,7 +38,8 @@ class LiveProgress:
         """A block begins."""
         self._began = time.monotonic()
         self._phases = {}
-        self._title = f"block {number} of {total}: {block.workload} ({block.number}){self._time_left()}"
+        left = self._time_left(total - number + 1)
+        self._title = f"block {number} of {self._at_most}{total}: {block.workload} ({block.number}){left}"
         if self._live is None:
             self._console.print(self._title, highlight=False)
         self._refresh()
@@ -48,7 +47,6 @@ class LiveProgress:
     def done(self, block: Block, records: list[Record]) -> None:
         """A block has ended."""
         self._durations.append(time.monotonic() - self._began)
-        self._left -= 1
         for record in records:
             self._latest[block.workload, record.trial.framework] = _result(record)
         if self._live is None:
@@ -67,11 +65,12 @@ class LiveProgress:
         if self._live is not None:
             self._live.stop()
 
-    def _time_left(self) -> str:
+    def _time_left(self, blocks: int) -> str:
         if not self._durations:
             return ""
-        seconds = self._left * sum(self._durations) / len(self._durations)
-        return f", about {seconds / 60:.0f} min left" if seconds >= 90 else f", about {seconds:.0f} s left"  # noqa: PLR2004
+        seconds = blocks * sum(self._durations) / len(self._durations)
+        span = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"  # noqa: PLR2004 - seconds
+        return f", {self._at_most or 'about '}{span} left"
 
     def _refresh(self) -> None:
         if self._live is None:

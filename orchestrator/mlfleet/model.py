@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from mlfleet.verdict import Flag, Verdict
+from mlfleet.verdict import Flag, TurnFlag, Verdict
 
 SCHEMA = 1
 Param = bool | int | float | str
@@ -93,7 +93,7 @@ class Reading:
     """One value read from outside, or null with its reason; never a zero that stands for unknown."""
 
     value: int | None
-    unit: Literal["ns", "us", "bytes", "count"]
+    unit: Literal["ns", "us", "hz", "bytes", "count"]
     # The file or call that gave it, as it is named in the kernel's documentation: `memory.max_usage_in_bytes`.
     source: str
     # not_supported no_permission no_such_file disabled not_visible not_applicable counter_went_back lost
@@ -117,6 +117,17 @@ class Sample:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Sentinel:
+    """A work of the orchestrator's own that is always the same, timed on the measured CPU set while all is frozen.
+
+    ns of one hash and of one copy, so that values of a run and of its resume are of one kind.
+    """
+
+    compute: Reading
+    memory: Reading
+
+
+@dataclass(frozen=True, config=STRICT)
 class Turn:
     """One Measure call while the others are frozen. The first `discarded` samples are kept, but enter no estimate."""
 
@@ -127,6 +138,13 @@ class Turn:
     received_ns: int
     samples: tuple[Sample, ...]
     readings: Mapping[str, Reading]
+    # THAWED was seen; freezing was asked for. None: recorded before these were kept.
+    thawed_ns: int | None = None
+    frozen_ns: int | None = None
+    # The nearest before the turn and the nearest after it.
+    sentinel: tuple[Sentinel, ...] = ()
+    # What the machine's readings of this turn say. `sentinel` depends on the whole run: see noise.turn_flags.
+    flags: tuple[TurnFlag, ...] = ()
 
     @property
     def timed(self) -> tuple[Sample, ...]:
@@ -232,6 +250,32 @@ class Quality:
     decides: str
     agreement: Mapping[str, float]
     findings: tuple[Finding, ...] = ()
+    # What the deciding metric must reach; None: agreement alone decides, or quality is judged over blocks.
+    floor: float | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Bound:
+    """The least that any admissible algorithm computes and reads in one iteration; 0: no bound is known."""
+
+    flop: float
+    # As safetensors writes it; the peak of this type is what `flop` is held against.
+    dtype: Literal["F32", "F64"]
+    # Bytes that an iteration reads, and those that it shares the cache with before it reads them again.
+    read_bytes: float = 0.0
+    working_set_bytes: float = 0.0
+
+
+@dataclass(frozen=True, config=STRICT)
+class Roof:
+    """What the CPU set can compute and read, the best that was seen; each null with its reason under `reasons`."""
+
+    # FLOP/s by dtype: native products of 2048 x 2048 matrices.
+    flop_per_s: Mapping[str, float]
+    # Of an array of four times the last-level cache.
+    read_bytes_per_s: float | None
+    last_level_bytes: int | None
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -265,9 +309,22 @@ class Record:
     cold: Sample | None = None
     warm_up: tuple[Sample, ...] = ()
     turns: tuple[Turn, ...] = ()
+    # Single iterations, one by one, after all turns, where the suite asks for them: for percentiles and nothing else.
+    latency: Turn | None = None
     receipt: Mapping[str, bool | int | float | str] = field(default_factory=dict)
     quality: Quality | None = None
     outputs_sha256: str | None = None
     recipe: Mapping[str, str] = field(default_factory=dict)
     log_tail: str = ""
     flags: tuple[Flag, ...] = ()
+    # What a reader must know of a trial that is ok: "waits", "not steady".
+    labels: tuple[str, ...] = ()
+    # Gates of a cell's first trial: samples of k and 2k iterations, ten a try; what each try waited for a CPU, None
+    # where that is not known; and CPU time long after a reply.
+    linear: tuple[Sample, ...] = ()
+    linear_waited_ns: tuple[int | None, ...] = ()
+    # Where every try waited too long: CPU time of single samples in the order of a try.
+    linear_cpu_ns: tuple[int, ...] = ()
+    idle_cpu: Reading | None = None
+    # Of an audit: SHA-256 of the outputs after each turn.
+    turn_outputs: tuple[str, ...] = ()

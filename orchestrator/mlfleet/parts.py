@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mlfleet import gates
+from mlfleet.bench import Cell
 from mlfleet.classify import Evidence, classify
-from mlfleet.model import Calibration, Phase, Quality, Record, Sample, Trial, Turn
-from mlfleet.payload import Receipt
+from mlfleet.model import Calibration, Finding, Phase, Quality, Reading, Record, Sample, Trial, Turn
+from mlfleet.payload import Receipt, read_outputs
 from mlfleet.verdict import Flag
 
 
@@ -19,11 +21,19 @@ class Parts:
     cold: Sample | None = None
     warm_up: tuple[Sample, ...] = ()
     turns: list[Turn] = field(default_factory=list)
+    # The latency turn, where one was taken.
+    latency: list[Turn] = field(default_factory=list)
     receipt: Receipt = field(default_factory=dict)
     quality: Quality | None = None
     outputs_sha256: str | None = None
     recipe: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[Flag, ...] = ()
+    labels: tuple[str, ...] = ()
+    linear: tuple[Sample, ...] = ()
+    linear_waited_ns: tuple[int | None, ...] = ()
+    linear_cpu_ns: tuple[int, ...] = ()
+    idle_cpu: Reading | None = None
+    turn_outputs: list[str] = field(default_factory=list)
     log_tail: str = ""
     # Of a bug of our own.
     trace: str = ""
@@ -46,10 +56,37 @@ class Parts:
             cold=self.cold,
             warm_up=self.warm_up,
             turns=tuple(self.turns),
+            latency=self.latency[0] if self.latency else None,
             receipt=self.receipt,
             quality=self.quality,
             outputs_sha256=self.outputs_sha256,
             recipe=self.recipe,
             log_tail=self.log_tail + self.trace,
-            flags=self.flags,
+            flags=(*self.flags, *evidence.disturbed),
+            labels=self.labels,
+            linear=self.linear,
+            linear_waited_ns=self.linear_waited_ns,
+            linear_cpu_ns=self.linear_cpu_ns,
+            idle_cpu=self.idle_cpu,
+            turn_outputs=tuple(self.turn_outputs),
         )
+
+
+def judged(cell: Cell, parts: Parts, data: bytes) -> list[Finding]:
+    """Score a trial's outputs, and hold its receipt and its times against what the task can be; gives what failed.
+
+    Raises OutputsRefused where `data` is no file of outputs.
+    """
+    outputs, parts.receipt = read_outputs(data)
+    task, case = cell.task, cell.case
+    findings = list(task.check_receipt(case, parts.receipt))
+    flaws = task.check_outputs(case, outputs)
+    if not flaws:
+        findings += task.check_work(case, outputs)
+        parts.quality = task.score(case, outputs)
+        findings += parts.quality.findings
+    parts.labels = (
+        *gates.labels(parts.turns, parts.steady, cell.environment.device),
+        *gates.unjudged(parts.linear, parts.linear_waited_ns, parts.linear_cpu_ns),
+    )
+    return [*flaws, *findings, *gates.beyond_light(parts.turns, cell.least_ns)]

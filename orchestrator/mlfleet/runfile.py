@@ -8,8 +8,22 @@ from pydantic.dataclasses import dataclass
 
 from mlfleet.codec import decode
 from mlfleet.errors import StorageError
-from mlfleet.model import STRICT, Environment, Identity, Metric, Param, Service, Setting, WeightsFact, Workload
+from mlfleet.looks import BUDGET_S, blocks_text
+from mlfleet.model import (
+    STRICT,
+    Bound,
+    Environment,
+    Identity,
+    Metric,
+    Param,
+    Roof,
+    Service,
+    Setting,
+    WeightsFact,
+    Workload,
+)
 from mlfleet.plan import Block
+from mlfleet.resolution import Resolution
 
 # A release as Python and Rust packages number them: 1.9.1, 0.8.0, 2.0rc1.
 _VERSION = re.compile(r"\d+(\.\d+)+((a|b|rc)\d+)?((\.|-)(post|dev|alpha|beta|rc)\.?\d+)?")
@@ -77,6 +91,14 @@ class PlannedWorkload:
     cells: Mapping[str, str]
     # The model whose weights are in the payload, if it is not the dataset's own.
     weights: WeightsFact | None = None
+    # The least that any admissible algorithm does in an iteration; None where nothing is known.
+    bound: Bound | None = None
+    # +1 where more of the deciding metric is better, -1 where less; 0: recorded before it was kept.
+    direction: int = 0
+    # What its mean over blocks must reach, where quality is judged over blocks.
+    floor: float | None = None
+    # Its honest work is no more than a call costs: no gate tells it from nothing.
+    trivial: bool = False
 
     @property
     def data_text(self) -> str:
@@ -115,7 +137,24 @@ class RunFile:
     constants: Mapping[str, float | int]
     # How long all blocks were thought to take, and workloads of the suite that its limit of time left no room for.
     forecast_s: float | None = None
+    # The same up to the first look; None where blocks are fixed.
+    first_look_s: float | None = None
     left_out: tuple[str, ...] = ()
+    # What equal services seemed to differ by on this host, as last validated; None where it never was.
+    resolution: Resolution | None = None
+    # Numbers of blocks at which a workload may stop; empty where `blocks` are fixed. Else those are the most.
+    looks: tuple[int, ...] = ()
+    # Whether each trial ends with single iterations, timed one by one.
+    latency: bool = False
+    # After which a workload that looks is not measured on, and no block is appended to any.
+    budget_s: float = BUDGET_S
+    # What the CPU set can do at best, probed before the first trial; None: recorded before it was probed.
+    roof: Roof | None = None
+
+    @property
+    def blocks_text(self) -> str:
+        """How many blocks were planned of each workload: "5 blocks", "10 to 40 blocks"."""
+        return blocks_text(self.blocks, self.looks)
 
     def contestant(self, key: str) -> Contestant:
         """The contestant of that key."""

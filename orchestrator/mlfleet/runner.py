@@ -1,78 +1,41 @@
 """A run: a fold of blocks into the ledger, which can be stopped and gone on with at any block."""
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mlfleet import datasets, payload, tasks
 from mlfleet.bench import Bench, Cell
 from mlfleet.block import measure_block
+from mlfleet.course import blocks_left, course
 from mlfleet.errors import HostError, InterruptedRun, MlfleetError, StorageError
+from mlfleet.gates import least_ns
 from mlfleet.ledger import Ledger
-from mlfleet.ledger_lines import BlockBody, CloseBody, NoteBody, attempts, closed_blocks, read_records
-from mlfleet.model import Calibration, Record, Trial
+from mlfleet.ledger_lines import BlockBody, CloseBody, NoteBody, StopBody, attempts
+from mlfleet.model import Record, Trial
+from mlfleet.noise import Limits
 from mlfleet.plan import Block
 from mlfleet.runfile import PlannedWorkload, RunFile
 from mlfleet.schedule import RULES
-from mlfleet.verdict import Group, Verdict
+from mlfleet.state import CLOSING, State, lost, read_state
+from mlfleet.verdict import Verdict
 
 # Launches that a lost trial is worth, the first included.
 ATTEMPTS = 3
 # This many bugs of our own in a row end the run.
 OUR_BUGS = 3
-_CLOSING = (Group.NOT_RUN, Group.FAILED, Group.INVALID)
 
 
 class Progress(Protocol):
     """Whoever shows how far the run is."""
 
     def block(self, block: Block, number: int, total: int) -> None:
-        """A block begins; number counts from 1."""
+        """A block begins, the number-th of the run; `total`: how many there will be, as far as is known."""
 
     def done(self, block: Block, records: list[Record]) -> None:
         """A block has ended."""
-
-
-@dataclass
-class State:
-    """What the ledger says so far: enough to go on from any block."""
-
-    closed: set[tuple[str, int]]
-    # Cells that need no further trial: one closed them.
-    shut: set[str]
-    calibrations: dict[str, Calibration]
-    started: Counter[tuple[str, int]]
-    charged: Counter[tuple[str, int]]
-    bugs: int = 0
-
-    def note(self, record: Record) -> None:
-        """Take a record in."""
-        if record.verdict.group in _CLOSING:
-            self.shut.add(record.trial.cell)
-        if record.calibration is not None and record.verdict is Verdict.OK:
-            self.calibrations[record.trial.cell] = record.calibration
-        self.bugs = self.bugs + 1 if record.verdict.group is Group.OURS else 0
-
-    def close(self, block: tuple[str, int], records: Iterable[Record]) -> None:
-        """A block is closed: what is lost in its last attempt stays lost, and shuts its cell."""
-        self.closed.add(block)
-        self.shut |= {record.trial.cell for record in records if record.verdict.group is Group.LOST}
-
-
-def read_state(ledger: Ledger) -> State:
-    """Fold the ledger's lines."""
-    lines = list(ledger.lines())
-    counted = attempts(lines)
-    state = State(set(closed_blocks(lines)), set(), {}, counted.started, counted.charged)
-    records = read_records(ledger.folder)
-    for record in records:
-        state.note(record)
-        state.close((record.trial.workload, record.trial.block), [record])
-    state.bugs = 0
-    return state
 
 
 def cells_of(run: RunFile) -> dict[tuple[str, str], Cell]:
@@ -99,6 +62,8 @@ def cells_of(run: RunFile) -> dict[tuple[str, str], Cell]:
                 environment=run.environment,
                 seed=run.seed,
                 rules=RULES["short" if run.schedule == "short" else "standard"],
+                least_ns=least_ns(planned.bound, run.roof),
+                latency=run.latency and not planned.control,
             )
     return cells
 
@@ -111,23 +76,28 @@ def measure_run(
     progress: Progress,
     max_time_s: float | None,
 ) -> str:
-    """Measure every block that the ledger has not closed; gives why it ended: `done` or `max_time`.
+    """Measure what the ledger lacks, in the order of `course`; gives why it ended: `done` or `max_time`.
 
     Raises InterruptedRun, StorageError, and MlfleetError after three bugs of our own in a row.
     """
     state = read_state(ledger)
+    bench = replace(bench, limits=Limits.of_run(run.constants))
     start, longest = time.monotonic(), 0.0
     with _closing(ledger) as close:
-        for number, block in enumerate(run.plan, start=1):
-            if (block.workload, block.number) in state.closed:
+        for step in course(run, state):
+            if isinstance(step, StopBody):
+                ledger.append("stop", step)
+                state.stop(step)
                 continue
+            number = len(state.closed) + 1
+            total = max(number, len(state.closed) + blocks_left(run, state))
             began = time.monotonic()
             if max_time_s is not None and began - start + longest > max_time_s:
-                ledger.append("note", NoteBody("max_time", f"stopped before block {number} of {len(run.plan)}"))
+                ledger.append("note", NoteBody("max_time", f"stopped before block {number} of {total}"))
                 close("max_time")
                 return "max_time"
-            progress.block(block, number, len(run.plan))
-            progress.done(block, _one_block(run, block, cells, ledger, bench, state))
+            progress.block(step, number, total)
+            progress.done(step, _one_block(run, step, cells, ledger, bench, state))
             longest = max(longest, time.monotonic() - began)
         close("done")
     return "done"
@@ -141,7 +111,12 @@ def _one_block(
     bench: Bench,
     state: State,
 ) -> list[Record]:
-    """A block until no trial of it was lost, or all attempts are used up; only its last attempt counts."""
+    """A block until no trial of it was lost, or all attempts are used up.
+
+    Only its last attempt counts, and what closed a cell in an earlier one: that cell has no later attempt.
+    """
+    began = time.monotonic_ns()
+    closing: dict[int, Record] = {}
     while True:
         bench.stop.check()
         still_open = {
@@ -153,7 +128,7 @@ def _one_block(
         records = measure_block(
             block, still_open, trials, state.calibrations, bench, lambda trial: _announce(ledger, trial)
         )
-        seqs = [ledger.append("record", record) for record in records]
+        found = {ledger.append("record", record): record for record in records}
         for record in records:
             key = (record.trial.cell, record.trial.block)
             state.started[key] += 1
@@ -163,11 +138,14 @@ def _one_block(
             raise MlfleetError(
                 f"{state.bugs} trials in a row ended in a bug of mlfleet; the last: {records[-1].reason}"
             )
-        lost = [record for record in records if record.verdict.group is Group.LOST]
-        if not any(state.charged[record.trial.cell, record.trial.block] < ATTEMPTS for record in lost):
-            ledger.append("block", BlockBody(block.workload, block.number, tuple(seqs)))
-            state.close((block.workload, block.number), records)
-            return records
+        again = [record for record in records if lost(record)]
+        if not any(state.charged[record.trial.cell, record.trial.block] < ATTEMPTS for record in again):
+            counted = closing | found
+            body = BlockBody(block.workload, block.number, tuple(counted), time.monotonic_ns() - began)
+            ledger.append("block", body)
+            state.close(body, tuple(counted.values()))
+            return list(counted.values())
+        closing |= {seq: record for seq, record in found.items() if record.verdict.group in CLOSING}
 
 
 def _announce(ledger: Ledger, trial: Trial) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
@@ -27,6 +27,10 @@ HEADROOM = 1.25
 # A later trial's median sample may be this much longer than the calibrated one before k is chosen anew.
 DRIFT = 4.0
 WARM_UP_ITERATIONS = 3
+# Single iterations of a latency turn: enough for a 99th percentile. None is taken where they would last longer than the
+# cap.
+LATENCY_SAMPLES = 200
+LATENCY_CAP_NS = 30 * S
 STEADY_WINDOW = 10
 STEADY_WINDOW_LONG = 5
 STEADY_LONG_NS = 100 * MS
@@ -73,6 +77,14 @@ def fix(iteration_ns: float, rules: Rules) -> Calibration:
     if iteration_ns <= VERY_LONG_NS:
         return Calibration(1, 4, 0, min(2, rules.turns), iteration_ns)
     return Calibration(1, 1, 0, 1, iteration_ns)
+
+
+def latency(calibration: Calibration) -> Calibration | None:
+    """The schedule of a latency turn: iterations one by one, since a sample of many hides the slowest of them."""
+    lasts_ns = calibration.iteration_ns * (1 + LATENCY_SAMPLES)
+    return (
+        replace(calibration, iterations=1, timed=LATENCY_SAMPLES, discarded=1) if lasts_ns <= LATENCY_CAP_NS else None
+    )
 
 
 def warm_up(measure: Measure, calibration: Calibration, rules: Rules) -> tuple[tuple[Sample, ...], bool | None]:

@@ -1,32 +1,49 @@
 """The one setting of a run: CPUs, threads and memory, the same for everybody."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mlfleet import errors, host
-from mlfleet.catalogue import Suite
+from mlfleet.catalogue import Suite, Threads
 from mlfleet.launch.surroundings import Surroundings
 from mlfleet.model import Environment, Runtime, Setting
 
-SETTINGS: Mapping[str, Setting] = {"1": "1 thread", "all": "all cores"}
+SETTINGS: Mapping[Threads, Setting] = {"1": "1 thread", "all": "all cores"}
+
+
+def one_by_one(suite: Suite) -> tuple[Suite, ...]:
+    """The suite once for each of its thread settings: each is a run of its own, since the two are never compared.
+
+    Where all cores are one CPU the second setting would measure the first once more, and is left out.
+    """
+    threads: dict[tuple[int, ...], Threads] = {}
+    for setting in suite.threads:
+        threads.setdefault(host.cpu_sets(setting), setting)
+    return tuple(replace(suite, threads=(setting,)) for setting in threads.values())
+
+
+def said_of(suite: Suite) -> str:
+    """What a reader must know of the suite's settings on this host; empty where there is nothing to say."""
+    if "all" not in suite.threads or len(host.cpu_sets("all")) > 1:
+        return ""
+    also = "; it is measured once" if "1" in suite.threads else ""
+    return f"all cores is n = 1 on this host, the same as 1 thread{also}"
 
 
 def environment_of(
     suite: Suite, runtime: Runtime, around: Surroundings | None, device: str = "cpu"
 ) -> tuple[Setting, Environment]:
-    """The one setting of the run, as the launcher will set it; or as it was found `around` services to attach to."""
-    if len(suite.threads) != 1:
-        raise errors.UsageError(
-            f"suite {suite.name}: one thread setting a run is supported, found {list(suite.threads)}"
-        )
-    cpus = host.cpu_sets(suite.threads[0])
+    """The setting of a suite that has one, as the launcher will set it; or as it was found `around` services."""
+    (threads,) = suite.threads
+    cpus = host.cpu_sets(threads)
     memory = suite.memory_bytes
     if around is not None:
         if len(around.cpus) != len(cpus):
             wanted = ",".join(map(str, cpus))
             raise errors.HostError(
-                f"suite {suite.name} asks for {SETTINGS[suite.threads[0]]}, services may run on CPUs "
-                f"{list(around.cpus)}; try: MLFLEET_CPUS={wanted} MLFLEET_THREADS={len(cpus)} docker compose up -d"
+                f"suite {suite.name} asks for {SETTINGS[threads]}, services may run on CPUs {list(around.cpus)}; "
+                f"try: MLFLEET_CPUS={wanted} MLFLEET_THREADS={len(cpus)} docker compose up -d"
             )
         cpus, memory = around.cpus, around.memory_bytes
     environment = Environment(device, cpus, len(cpus), memory, runtime, "mapped")
-    return SETTINGS[suite.threads[0]], environment
+    return SETTINGS[threads], environment

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlfleet.schedule import LATENCY_CAP_NS, LATENCY_SAMPLES, Rules, S
 from mlfleet.schedule import WARM_UP_ITERATIONS as WARM_UP
-from mlfleet.schedule import Rules, S
 
 # Of a trial that launches, prepares, collects and removes next to nothing.
 _TRIAL_S = 0.5
@@ -16,19 +16,31 @@ _FIRST = 3
 
 @dataclass(frozen=True)
 class Cost:
-    """What one block of a workload costs."""
+    """What one block of a workload costs, how many there are at most, and what they may take together."""
 
     workload: str
     frameworks: tuple[str, ...]
     seconds: float
+    blocks: int
+    # None: its blocks are fixed, all of them are measured.
+    budget_s: float | None = None
+
+    def total(self, blocks: int) -> float:
+        """Seconds of that many blocks, or of all there are; the block that spends the budget is finished."""
+        spent = min(blocks, self.blocks) * self.seconds
+        return spent if self.budget_s is None else min(spent, self.budget_s + self.seconds)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Workloads that fit the limit, those that were left out, and the forecast of what is left, in seconds."""
+    """Workloads that fit the limit, those that were left out, and the forecast of what is left, in seconds.
+
+    Up to the first look, where there is one, and at most.
+    """
 
     kept: tuple[str, ...]
     left_out: tuple[str, ...]
+    first_look_s: float
     seconds: float
 
 
@@ -43,14 +55,21 @@ def trial_seconds(start_s: float, payload_bytes: int, iteration_s: float, rules:
     return start_s + _TRIAL_S + payload_bytes / _PAYLOAD_BYTES_PER_S + _FIRST * iteration_s + warm_up_s + turns_s
 
 
-def fit(costs: Sequence[Cost], blocks: int, limit_s: float | None) -> Fit:
+def latency_seconds(iteration_s: float) -> float:
+    """What a latency turn adds to a trial."""
+    lasts_s = (1 + LATENCY_SAMPLES) * iteration_s
+    return lasts_s if lasts_s <= LATENCY_CAP_NS / S else 0.0
+
+
+def fit(costs: Sequence[Cost], first_look: int, limit_s: float | None) -> Fit:
     """Leave out workloads from the end of the suite until the forecast is within the limit.
 
-    A framework's only workload stays: then the forecast may lie above the limit, and the caller says so.
+    A framework's only workload stays: then the forecast may lie above the limit, and the caller says so. `first_look`:
+    blocks.
     """
     kept = list(costs)
     for cost in reversed(costs):
-        if limit_s is None or _seconds(kept, blocks) <= limit_s:
+        if limit_s is None or _seconds(kept) <= limit_s:
             break
         rest = [other for other in kept if other is not cost]
         elsewhere = {framework for other in rest for framework in other.frameworks}
@@ -58,8 +77,9 @@ def fit(costs: Sequence[Cost], blocks: int, limit_s: float | None) -> Fit:
             kept = rest
     names = tuple(cost.workload for cost in kept)
     left_out = tuple(cost.workload for cost in costs if cost not in kept)
-    return Fit(names, left_out, _seconds(kept, blocks))
+    first_look_s = sum(cost.total(first_look) for cost in kept)
+    return Fit(names, left_out, first_look_s, _seconds(kept))
 
 
-def _seconds(costs: Sequence[Cost], blocks: int) -> float:
-    return blocks * sum(cost.seconds for cost in costs)
+def _seconds(costs: Sequence[Cost]) -> float:
+    return sum(cost.total(cost.blocks) for cost in costs)

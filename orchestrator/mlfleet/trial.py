@@ -1,29 +1,30 @@
 """One trial, from launch to record: its phases in their order, each failure kept as evidence."""
 
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Literal, Self
 
-from mlfleet import deadlines
-from mlfleet.bench import Bench, Cell
-from mlfleet.calls import CallFailed, Malformed, NotServing
+from mlfleet import deadlines, gates, schedule
+from mlfleet.bench import Bench, Cell, Job
 from mlfleet.classify import Evidence, check_identity, check_payload, check_stamps
 from mlfleet.client import Client
-from mlfleet.errors import MlfleetError
-from mlfleet.launch.base import LaunchFailed, LaunchSpec, Running
+from mlfleet.disturbed import disturbances
+from mlfleet.failures import keep
+from mlfleet.first_trial import idle_cpu, linear_samples
+from mlfleet.launch.base import LaunchFailed, Running
 from mlfleet.launch.ready import await_socket
-from mlfleet.launch.sockets import NotOurSocket
 from mlfleet.meters import Meters
-from mlfleet.model import Calibration, Finding, Phase, Reading, Record, Sample, Trial, Turn
-from mlfleet.parts import Parts
-from mlfleet.payload import OutputsRefused, read_outputs
+from mlfleet.model import Calibration, Finding, Phase, Prepared, Reading, Record, Sample, Trial, Turn
+from mlfleet.parts import Parts, judged
 from mlfleet.schedule import calibrate, refine, warm_up
+from mlfleet.turn import take_turn
+from mlfleet.verdict import Flag
 
-S = 1_000_000_000
 EXIT_WAIT_S, EXIT_POLL_S = 2.0, 0.05
+# Iterations of what a process is given before the job that is measured: enough for what it keeps to be used once.
+BEFORE = (1, 1)
 PhaseName = Literal["launch", "import", "prepare", "cold", "warm-up", "collect"]
 
 
@@ -40,6 +41,7 @@ class TrialRun:
         self.alive = True
         self.evidence = Evidence()
         self.parts = Parts(calibration=calibration)
+        self._is_first = calibration is None
         self._stack = ExitStack()
         self._running: Running | None = None
         self._client: Client
@@ -52,45 +54,48 @@ class TrialRun:
 
     def ready(self) -> bool:
         """Launch to warmed up and frozen; False if it ended on the way."""
-        for step in (self._launch, self._import, self._describe, self._prepare, self._cold, self._warm_up):
+        before = (self._launch, self._import, self._describe, self._prepare)
+        for step in (*before, self._cold, self._warm_up, self._first_trial):
             if self.alive:
                 with self._phase():
                     step()
         return self.alive
 
     def turn(self, number: int, position: int) -> None:
-        """One turn: edge, reset, thaw, measure under the sampler, freeze, edge."""
+        """One turn, kept with the others; `take_turn` has its order."""
         with self._phase():
             self._turn(number, position)
+
+    def latency(self) -> None:
+        """After all turns, where it is asked for: single iterations, one by one."""
+        single = schedule.latency(self.parts.calibration) if self.cell.latency and self.parts.calibration else None
+        if single is not None:
+            with self._phase():
+                self._take((len(self.parts.turns) + 1, 1), single, self.parts.latency)
+
+    def disturb(self, by: Flag, how: str) -> None:
+        """The machine is not fit to measure on: nothing more of this trial is."""
+        self.evidence.disturbed[by] = how
+        self.alive = False
 
     def finish(self) -> Record:
         """Collect, score, judge: the record of this trial."""
         if self.alive:
             with self._phase():
                 self._collect()
+        limits = self._bench.limits
+        if limits is not None:
+            self.evidence.disturbed |= disturbances(self.parts.turns, len(self.cell.environment.cpus), limits)
         return self.parts.record(self.trial, self.cell.image_id, self.evidence)
 
     def _launch(self) -> None:
         start = self._enter("launch")
-        cell = self.cell
-        spec = LaunchSpec(
-            service=cell.service,
-            image_id=cell.image_id,
-            environment=cell.environment,
-            payload=cell.payload.path if cell.environment.transport == "mapped" else None,
-            name=f"mlf-{self._bench.run8}-{cell.id[:8]}-{self.trial.block}-{self.trial.attempt}",
-            socket_folder=self._bench.socket_folder(),
-            labels={
-                **self._bench.labels,
-                "dev.mlfleet.cell": cell.id,
-                "dev.mlfleet.block": str(self.trial.block),
-                "dev.mlfleet.attempt": str(self.trial.attempt),
-            },
-            fault=cell.fault,
-        )
+        spec = self._bench.launch_spec(self.cell, self.trial)
         self._running = self._stack.enter_context(self._bench.launcher.launch(spec))
         self.parts.recipe, self.parts.flags = dict(self._running.recipe), self._running.flags
-        self._meters = self._stack.enter_context(self._bench.open_meters(self._running.pid, cell.environment.runtime))
+        environment = self.cell.environment
+        meters = self._bench.open_meters(self._running.pid, environment.runtime, environment.cpus)
+        self._meters = self._stack.enter_context(meters)
         self._leave("launch", start)
 
     def _import(self) -> None:
@@ -103,16 +108,25 @@ class TrialRun:
 
     def _describe(self) -> None:
         self.evidence.phase = "import"
-        cell, environment = self.cell, self.cell.environment
         self.evidence.identity = identity = self._client.describe(deadlines.DESCRIBE_S)
-        self._fail_on(check_identity(identity, cell.version, cell.task.name, environment.threads, environment.cpus))
+        self._fail_on(check_identity(identity, self.cell.version, self.cell.task.name, self.cell.environment))
 
     def _prepare(self) -> None:
+        cell = self.cell
+        for job in cell.before:
+            self._give(job)
+            self._measure(BEFORE)
+            self._client.collect(deadlines.OUTPUT_LIMIT_BYTES, deadlines.COLLECT_S)
         start = self._enter("prepare")
-        cell, payload = self.cell, self.cell.payload
-        self.evidence.prepared = self._client.prepare(
+        self.evidence.prepared = self._give(Job(cell.case, cell.payload))
+        self._leave("prepare", start, self._meters.edge())
+        self._fail_on(check_payload(self.evidence.prepared, cell.payload.sha256, cell.payload.tensors_sha256))
+
+    def _give(self, job: Job) -> Prepared:
+        cell, payload = self.cell, job.payload
+        return self._client.prepare(
             cell.task.name,
-            cell.case.params,
+            job.case.params,
             payload.path,
             payload.sha256,
             # A task that draws for itself draws anew in each block, all frameworks of the block from one seed.
@@ -121,8 +135,6 @@ class TrialRun:
             transport=cell.environment.transport,
             timeout_s=deadlines.PREPARE_S + deadlines.PREPARE_S_PER_GIB * payload.size_bytes / (1 << 30),
         )
-        self._leave("prepare", start, self._meters.edge())
-        self._fail_on(check_payload(self.evidence.prepared, payload.sha256, payload.tensors_sha256))
 
     def _cold(self) -> None:
         start = self._enter("cold")
@@ -138,33 +150,37 @@ class TrialRun:
         self.parts.warm_up, self.parts.steady = warm_up(self._measure, calibration, self.cell.rules)
         self.parts.calibration = refine(calibration, self.parts.warm_up, self.cell.rules)
         self._leave("warm-up", start)
+
+    def _first_trial(self) -> None:
+        """The gates of a cell's first trial, while the service is thawed; frozen it is whatever they found."""
+        parts, findings = self.parts, list[Finding]()
+        if self._is_first and parts.calibration is not None:
+            found = linear_samples(self._measure, self._meters.edge, parts.calibration)
+            parts.linear, parts.linear_waited_ns, parts.linear_cpu_ns = found
+            parts.idle_cpu = idle_cpu(self._meters.edge, self._bench.stop.wait)
+            self._bench.stop.check()
+            findings = [*gates.not_linear(*found), *gates.works_on(parts.idle_cpu)]
         self._require_running().freeze()
+        self._fail_on(findings)
 
     def _turn(self, number: int, position: int) -> None:
-        self.evidence.phase = "measure"
-        self._bench.progress(self.trial.framework, "measure")
         running, calibration = self._require_running(), self.parts.calibration
         assert calibration is not None, "cold has calibrated"  # noqa: S101
-        schedule = calibration.schedule
-        estimate_s = calibration.iteration_ns * sum(schedule) / S
-        before = self._meters.edge()
-        reset = self._meters.reset_peak()
-        running.thaw()
-        with self._meters.sampling() as sampled:
-            measured = self._client.measure(schedule, deadlines.TURN_FACTOR * estimate_s + deadlines.TURN_S)
-        running.freeze()
-        readings = self._meters.turn_readings(before, self._meters.edge(), sampled, reset_ok=reset)
-        turn = Turn(
-            number,
-            position,
-            calibration.discarded,
-            measured.sent_ns,
-            measured.received_ns,
-            measured.samples,
-            readings,
-        )
-        self.parts.turns.append(turn)
-        self._fail_on(check_stamps(measured.samples, measured.sent_ns, measured.received_ns))
+        self._take((number, position), calibration, self.parts.turns)
+        if self.cell.every_turn:
+            running.thaw()
+            data = self._client.collect(deadlines.OUTPUT_LIMIT_BYTES, deadlines.COLLECT_S)
+            running.freeze()
+            self.parts.turn_outputs.append(self._bench.store_blob(data))
+
+    def _take(self, place: tuple[int, int], calibration: Calibration, kept: list[Turn]) -> None:
+        self.evidence.phase = "measure"
+        self._bench.progress(self.trial.framework, "measure")
+        running, environment = self._require_running(), self.cell.environment
+        turn = take_turn(place, calibration, environment, self._bench, running, self._client, self._meters)
+        kept.append(turn)
+        stamps = check_stamps(turn.samples, turn.sent_ns, turn.received_ns)
+        self._fail_on([*stamps, *gates.unexplained(turn, len(environment.cpus))])
 
     def _collect(self) -> None:
         start = self._enter("collect")
@@ -172,15 +188,7 @@ class TrialRun:
         data = self._client.collect(deadlines.OUTPUT_LIMIT_BYTES, deadlines.COLLECT_S)
         self._leave("collect", start)
         self.parts.outputs_sha256 = self._bench.store_blob(data)
-        outputs, self.parts.receipt = read_outputs(data)
-        task, case = self.cell.task, self.cell.case
-        findings = list(task.check_receipt(case, self.parts.receipt))
-        flaws = task.check_outputs(case, outputs)
-        if not flaws:
-            findings += task.check_work(case, outputs)
-            self.parts.quality = task.score(case, outputs)
-            findings += self.parts.quality.findings
-        self._fail_on([*flaws, *findings])
+        self._fail_on(judged(self.cell, self.parts, data))
 
     def _measure(self, schedule: Sequence[int]) -> tuple[Sample, ...]:
         measured = self._client.measure(schedule, deadlines.FIRST_S)
@@ -210,32 +218,20 @@ class TrialRun:
     @contextmanager
     def _phase(self) -> Iterator[None]:
         """Keep what goes wrong inside as evidence. What ends the whole run passes through."""
-        evidence = self.evidence
         try:
             yield
         except GateFailed:
-            self.alive = False
-            return
-        except LaunchFailed as error:
-            evidence.launch_error = error
-        except NotServing as error:
-            evidence.not_serving = str(error)
-        except CallFailed as error:
-            evidence.call = (error.code, error.reason, error.message)
-        except (Malformed, NotOurSocket) as error:
-            evidence.malformed = str(error)
-        except OutputsRefused as error:
-            evidence.findings += (Finding("output", error.verdict.value, str(error)),)
-        except MlfleetError:
-            raise
+            self._end()
         except Exception as error:  # noqa: BLE001 - a bug of ours must become a verdict, with its traceback
-            evidence.own_error = f"{type(error).__name__}: {error}"
-            self.parts.trace = traceback.format_exc()
-        else:
-            return
+            self.parts.trace = keep(self.evidence, error)
+            self._bench.stop.check()
+            self._gather()
+            self._end()
+
+    def _end(self) -> None:
+        """Remove the service at once: left alone it would run beside the turns of the others."""
         self.alive = False
-        self._bench.stop.check()
-        self._gather()
+        self._stack.close()
 
     def _gather(self) -> None:
         """How the service ended, if it did: a broken channel looks the same for a crash, a kill and an OOM."""

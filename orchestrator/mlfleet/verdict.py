@@ -3,10 +3,26 @@
 from enum import StrEnum
 from typing import Literal
 
-# What a runtime could not give a trial; the others give all. `not_fresh` leaves its comparisons inconclusive.
-Flag = Literal["peers_running", "not_fresh"]
+# What a runtime could not give a trial; the others give all. `not_fresh` leaves its comparisons inconclusive. From
+# `throttled` on: what the machine did over the trial's own turns, which makes it `disturbed`.
+Flag = Literal["peers_running", "not_fresh", "throttled", "contended", "stolen", "hot", "gap", "memory_short"]
 PEERS_RUNNING: Flag = "peers_running"
 NOT_FRESH: Flag = "not_fresh"
+
+# What was wrong with the machine during one turn. A flagged turn is kept and counted.
+TurnFlag = Literal[
+    "throttled",
+    "stolen",
+    "pressure",
+    "foreign",
+    "load",
+    "sentinel",
+    "faults",
+    "hot",
+    "gpu_shared",
+    "gap",
+    "peers_running",
+]
 
 
 class Group(StrEnum):
@@ -40,11 +56,17 @@ class Verdict(StrEnum):
     SIZE_EXCEEDED = "size_exceeded"
     PROTOCOL_VIOLATION = "protocol_violation"
     ADAPTER_ERROR = "adapter_error"
+    WRONG_DEVICE = "wrong_device"
     WRONG_PAYLOAD = "wrong_payload"
     IMPOSSIBLE_TIME = "impossible_time"
+    UNEXPLAINED_TIME = "unexplained_time"
     BAD_OUTPUT = "bad_output"
     SHORT_WORK = "short_work"
     OUTSIDE_TOLERANCE = "outside_tolerance"
+    CACHED = "cached"
+    BACKGROUND_WORK = "background_work"
+    # The machine, not the service: kept and counted, not estimated, measured again.
+    DISTURBED = "disturbed"
     KILLED = "killed"
     TRANSPORT_FAILED = "transport_failed"
     DATA_LOSS = "data_loss"
@@ -81,13 +103,18 @@ _GROUPS = {
             Verdict.ADAPTER_ERROR,
         ],
         Group.INVALID: [
+            Verdict.WRONG_DEVICE,
             Verdict.WRONG_PAYLOAD,
             Verdict.IMPOSSIBLE_TIME,
+            Verdict.UNEXPLAINED_TIME,
             Verdict.BAD_OUTPUT,
             Verdict.SHORT_WORK,
             Verdict.OUTSIDE_TOLERANCE,
+            Verdict.CACHED,
+            Verdict.BACKGROUND_WORK,
         ],
         Group.LOST: [
+            Verdict.DISTURBED,
             Verdict.KILLED,
             Verdict.TRANSPORT_FAILED,
             Verdict.DATA_LOSS,

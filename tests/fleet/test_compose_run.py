@@ -12,8 +12,8 @@ from mlfleet.launch import engine
 from mlfleet.launch.base import LaunchSpec
 from mlfleet.launch.recipe import LAUNCHER_ONLY, differences, rows, shared
 from mlfleet.ledger_lines import read_records
-from mlfleet.meters.names import Name
 from mlfleet.model import Environment
+from mlfleet.names import Name
 from mlfleet.runfile import read_run
 from mlfleet.verdict import Verdict
 
@@ -128,6 +128,7 @@ def test_a_run_is_written_as_by_any_runtime_and_labelled(measured):
         "report.html",
         "benchmark_summary.txt",
         "benchmark_results_complete.csv",
+        "report.json",
         "blobs",
     }
     assert made <= {path.name for path in folder.iterdir()}

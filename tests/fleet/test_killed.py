@@ -143,7 +143,7 @@ class Chain:
     def start(self):
         arguments = ["run", str(self.root / "nulls.toml"), "--runtime", self.runtime, "--out", str(self.run)]
         # It is asked what it can do, and has no part in the suite: the fewer are asked, the sooner it begins.
-        arguments += ["--frameworks", BYSTANDER]
+        arguments += ["--frameworks", BYSTANDER, "--blocks", "2"]
         if (self.run / "run.json").exists():
             arguments = ["run", "--resume", str(self.run)]
         self.sessions += 1

@@ -1,12 +1,17 @@
 """Meters against the kernel: a plain container, and a process of our own."""
 
+import os
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
 
 import pytest
+from mlfleet.disturbed import disturbances
 from mlfleet.meters import Name, open_meters
+from mlfleet.meters.sentinel import SentinelWork
+from mlfleet.model import Sample, Turn
+from mlfleet.noise import Limits, known_flags, shares
 
 MIB = 1 << 20
 PERL = """
@@ -177,6 +182,42 @@ def test_every_reading_is_a_value_or_has_a_reason(metered):
     assert all(reading.reason is None for reading in found.values() if reading.value is not None)
     for name in (Name.CPU, Name.USER, Name.CHARGED, Name.ANONYMOUS, Name.MARK, Name.FAULTS, Name.IO_READ, Name.FROZEN):
         assert found[name].value is not None, name
+
+
+@contextmanager
+def neighbour(cpu):
+    """Somebody else who is busy on that CPU all the time."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        os.sched_setaffinity(process.pid, {cpu})
+        yield
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def test_a_neighbour_on_the_cpu_set_flags_the_turn_and_disturbs_the_trial():
+    cpu = max(os.sched_getaffinity(0))
+    with python() as (pid, service), open_meters(pid, "process", (cpu,)) as meters, neighbour(cpu):
+        os.sched_setaffinity(pid, {cpu})
+        start = time.monotonic_ns()
+        readings, _ = turn(meters, service, "burn")
+        end = time.monotonic_ns()
+    found = Turn(1, 1, 0, start, end, (Sample(1, start, end),), readings, start, end)
+    assert "foreign" in known_flags(found, 1, Limits())
+    # Both had an equal share of the CPU, less what tests beside them took.
+    seen = shares(found, 1)
+    assert seen["foreign"] > 0.3
+    assert seen["wait"] > 0.5
+    assert "contended" in disturbances([found], 1, Limits())
+
+
+def test_the_sentinel_sees_this_machine():
+    cpu = max(os.sched_getaffinity(0))
+    work = SentinelWork(None)
+    for found in (work(cpu), work(cpu)):
+        assert found.compute.value is not None
+        assert found.memory.value is not None
 
 
 def test_a_service_that_died_reads_as_lost():

@@ -39,7 +39,7 @@ def test_smoke_is_what_the_catalogue_lists() -> None:
         "svc_ovo.fit-wine-rbf",
     ]
     assert (suite.blocks, suite.schedule, suite.threads, suite.memory_bytes) == (5, "short", ("1",), 2 << 30)
-    assert (suite.margin, suite.metrics) == (0.03, ("time", "memory"))
+    assert (suite.margin, suite.metrics, suite.latency) == (0.03, ("time", "memory"), False)
 
 
 @pytest.mark.parametrize("name", suite_names())
@@ -59,16 +59,26 @@ def test_an_unknown_suite_names_the_nearest() -> None:
 
 def test_a_file_of_the_users_with_every_key(written: Written) -> None:
     more = 'schedule = "standard"\nthreads = ["all", "1"]\nbudget = "2 min"\nmargin = 0.05\nmetrics = ["cpu"]\n'
-    suite = load_suite(written(HEAD + more + 'limit = "3 min"\n' + ROW + "seconds = 0.5\n"))
+    suite = load_suite(written(HEAD + more + 'limit = "3 min"\nlatency = true\n' + ROW + "seconds = 0.5\n"))
     assert (suite.limit_seconds, suite.iteration_seconds) == (180, {"a": 0.5})
     assert (suite.threads, suite.budget_seconds, suite.margin, suite.metrics) == (("1", "all"), 120, 0.05, ("cpu",))
+    assert suite.latency
     assert suite.workloads[0].params == {"k": 3, "max_iter": 300}
 
 
+def test_a_suite_that_looks_has_its_looks_and_a_budget_of_15_minutes(written: Written) -> None:
+    suite = load_suite(written(HEAD.replace("5", '"looks"') + ROW))
+    assert (suite.blocks, suite.looks, suite.budget_seconds) == (40, (10, 15, 20, 30, 40), 900)
+
+
+def test_blocks_that_are_fixed_have_no_looks(written: Written) -> None:
+    assert load_suite(written(HEAD + ROW)).looks == ()
+
+
 REFUSED = {
-    "unknown key": (HEAD + "itres = 1\n" + ROW, 1, "unknown key 'itres'"),
-    "near key": (HEAD + "bloks = 1\n" + ROW, 1, "did you mean 'blocks'"),
-    "near key of a workload": (HEAD + ROW + 'datasett = "x"\n', 6, "workload 'a': .*did you mean 'dataset'"),
+    "unknown key": (HEAD + "itres = 1\n" + ROW, 5, "unknown key 'itres'"),
+    "near key": (HEAD + "bloks = 1\n" + ROW, 5, "did you mean 'blocks'"),
+    "near key of a workload": (HEAD + ROW + 'datasett = "x"\n', 11, "workload 'a': .*did you mean 'dataset'"),
     "second workload": (HEAD + ROW + ROW.replace('"a"', '"b"').replace("iris", "irsi"), 12, "did you mean 'iris'"),
     "unknown task": (HEAD + ROW.replace("kmeans.fit", "kmeans.fti"), 6, "did you mean 'kmeans.fit'"),
     "unknown parameter": (HEAD + ROW.replace("max_iter", "maxiter"), 6, "did you mean 'max_iter'"),
@@ -79,18 +89,25 @@ REFUSED = {
         6,
         "target",
     ),
-    "name": (HEAD + ROW.replace('"a"', '"A b"'), 6, "name is"),
+    "name": (HEAD + ROW.replace('"a"', '"A b"'), 7, "name is"),
     "twins": (HEAD + ROW + ROW, 12, "stands twice"),
-    "blocks": (HEAD.replace("5", "true") + ROW, 1, "blocks is True"),
+    "blocks": (HEAD.replace("5", "true") + ROW, 3, "blocks is True"),
+    "blocks below 5": (
+        HEAD.replace("5", "4") + ROW,
+        3,
+        'blocks is 4; awaited: "looks", or a whole number from 5 to 100',
+    ),
+    "no word for blocks": (HEAD.replace("5", '"look"') + ROW, 3, "blocks is 'look'; awaited: \"looks\""),
     "no blocks": (HEAD.replace("blocks = 5", "") + ROW, 1, "blocks is missing"),
-    "memory": (HEAD.replace("2 GiB", "2 GB") + ROW, 1, "memory is '2 GB'; awaited: a size"),
-    "no memory": (HEAD.replace("2 GiB", "0 GiB") + ROW, 1, "memory is '0 GiB'"),
-    "threads": (HEAD + 'threads = ["2"]\n' + ROW, 1, "threads"),
-    "threads twice": (HEAD + 'threads = ["1", "1"]\n' + ROW, 1, "threads"),
-    "metrics": (HEAD + 'metrics = ["energy"]\n' + ROW, 1, "metrics"),
-    "limit": (HEAD + 'limit = "soon"\n' + ROW, 1, "limit is 'soon'; awaited: a span"),
-    "seconds": (HEAD + ROW + "seconds = -1\n", 6, "seconds is -1; awaited: a number from 0"),
-    "margin": (HEAD + "margin = 0\n" + ROW, 1, "margin"),
+    "memory": (HEAD.replace("2 GiB", "2 GB") + ROW, 4, "memory is '2 GB'; awaited: a size"),
+    "no memory": (HEAD.replace("2 GiB", "0 GiB") + ROW, 4, "memory is '0 GiB'"),
+    "threads": (HEAD + 'threads = ["2"]\n' + ROW, 5, "threads"),
+    "threads twice": (HEAD + 'threads = ["1", "1"]\n' + ROW, 5, "threads"),
+    "metrics": (HEAD + 'metrics = ["energy"]\n' + ROW, 5, "metrics"),
+    "limit": (HEAD + 'limit = "soon"\n' + ROW, 5, "limit is 'soon'; awaited: a span"),
+    "seconds": (HEAD + ROW + "seconds = -1\n", 11, "seconds is -1; awaited: a number from 0"),
+    "margin": (HEAD + "margin = 0\n" + ROW, 5, "margin"),
+    "latency": (HEAD + "latency = 1\n" + ROW, 5, "true or false"),
     "no workload": (HEAD, 1, "workload is missing"),
     "no suite": (ROW, 1, "suite is missing"),
     "suite no table": ("suite = 1\n" + ROW, 1, "suite is 1"),

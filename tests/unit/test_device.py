@@ -11,7 +11,7 @@ from mlfleet import host
 from mlfleet.build import BuildState
 from mlfleet.cli import cli
 from mlfleet.commands.common import check_device
-from mlfleet.commands.run import _say_absent
+from mlfleet.commands.planning import say_absent
 from mlfleet.contestants import contestants
 from mlfleet.errors import HostError
 from mlfleet.identify import Met
@@ -95,7 +95,7 @@ def test_a_run_that_nobody_can_do_there_says_so(capsys):
     nobody = tuple(replace(planned, cells={}) for planned in run.workloads)
     run = replace(run, contestants=alone, workloads=nobody, environment=replace(run.environment, device="cuda"))
     with pytest.raises(HostError, match=r"no service here can do any of the workloads on cuda; try: .*--device cpu"):
-        _say_absent(run)
+        say_absent(run)
     assert "sklearn takes no part: device_unavailable" in capsys.readouterr().err
 
 

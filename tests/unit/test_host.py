@@ -2,7 +2,7 @@
 
 import pytest
 from mlfleet.errors import HostError
-from mlfleet.host import Cpus, cpus, differing, facts, fingerprint, memory_available
+from mlfleet.host import Cpus, cpus, differing, facts, fingerprint, memory_available, memory_free
 
 
 def tree(root, siblings):
@@ -81,11 +81,13 @@ def test_facts_are_read(tmp_path):
     assert found["pressure_cpu_percent"] == 1.5
     assert "abc" not in str(found["machine_id_sha256"])
     assert memory_available(tmp_path) == 1024 * 1024
+    assert memory_free(tmp_path) == pytest.approx(1024 / 24683656)
 
 
 def test_memory_that_cannot_be_told_is_an_error(tmp_path):
     with pytest.raises(HostError, match=r"/proc/meminfo"):
         memory_available(tmp_path)
+    assert memory_free(tmp_path) is None
 
 
 def test_names_are_never_told(monkeypatch, tmp_path):

@@ -9,7 +9,8 @@ import shutil
 import pytest
 from mlfleet.meters import Name, open_meters
 from mlfleet.meters.cgroup import folders
-from mlfleet.meters.names import EDGE
+from mlfleet.meters.machine import TICK_NS
+from mlfleet.names import EDGE, HOST_EDGE
 
 PID = 4242
 GROUP = "docker/abc"
@@ -98,8 +99,9 @@ def put(path, text):
 
 
 def edge(root):
-    with open_meters(PID, "docker", root) as meters:
-        return meters.edge()
+    """What a cgroup can tell: not what belongs to the process runtime."""
+    with open_meters(PID, "docker", root=root) as meters:
+        return {name: reading for name, reading in meters.edge().items() if name != Name.CPU_WAIT}
 
 
 def known(readings):
@@ -175,7 +177,7 @@ def test_part_of_a_hierarchy_may_be_mounted(tmp_path):
 )
 def test_the_peak_is_reset_by_a_write(tmp_path, layout, file):
     root = write(tmp_path, layout)
-    with open_meters(PID, "docker", root) as meters:
+    with open_meters(PID, "docker", root=root) as meters:
         assert meters.reset_peak()
     assert (root / "sys/fs/cgroup" / file).read_text().startswith("0")
 
@@ -183,7 +185,7 @@ def test_the_peak_is_reset_by_a_write(tmp_path, layout, file):
 def test_a_peak_that_is_not_there_cannot_be_reset(tmp_path):
     root = write(tmp_path, "v2")
     (root / "sys/fs/cgroup/docker/abc/memory.peak").unlink()
-    with open_meters(PID, "docker", root) as meters:
+    with open_meters(PID, "docker", root=root) as meters:
         assert not meters.reset_peak()
 
 
@@ -197,7 +199,7 @@ def test_refused_by_the_kernel_the_peak_is_still_read(tmp_path, monkeypatch):
         return real(path, flags, *rest)
 
     monkeypatch.setattr("mlfleet.meters.reading.os.open", no_writing)
-    with open_meters(PID, "docker", root) as meters:
+    with open_meters(PID, "docker", root=root) as meters:
         assert meters.edge()[Name.MARK].value == 9000000
         assert not meters.reset_peak()
 
@@ -216,11 +218,25 @@ def test_where_blkio_lists_no_disk_the_processes_are_asked(tmp_path):
 def test_a_service_that_is_gone_reads_as_lost(tmp_path):
     root = write(tmp_path, "v1")
     shutil.rmtree(root / f"proc/{PID}")
-    with open_meters(PID, "docker", root) as meters:
+    with open_meters(PID, "docker", root=root) as meters:
         found = meters.edge()
         assert not meters.reset_peak()
     assert set(found) == set(EDGE)
     assert {(reading.value, reading.reason) for reading in found.values()} == {(None, "lost")}
+
+
+def test_the_machine_is_read_where_the_line_begins_and_ends(tmp_path):
+    root = write(tmp_path, "v2")
+    put(root / "proc/stat", "cpu0 1 0 0 9 0 0 0 0 0 0\ncpu1 10 0 0 9 0 0 0 0 0 0\n")
+    with open_meters(PID, "docker", (1,), root) as meters:
+        before = meters.edge()
+        with meters.sampling() as sampled:
+            put(root / "proc/stat", "cpu0 3 0 0 9 0 0 0 0 0 0\ncpu1 15 0 0 9 0 0 0 0 0 0\n")
+        put(root / "proc/stat", "cpu0 99 0 0 9 0 0 0 0 0 0\ncpu1 99 0 0 9 0 0 0 0 0 0\n")
+        found = meters.turn_readings(before, meters.edge(), sampled, reset_ok=False)
+    assert (found[Name.SET_BUSY].value, found[Name.OTHERS_BUSY].value) == (5 * TICK_NS, 2 * TICK_NS)
+    assert found[Name.OTHER_CPUS].value == 1
+    assert set(HOST_EDGE) < set(found)
 
 
 def test_a_folder_above_our_namespace_is_not_visible(tmp_path):

@@ -11,6 +11,7 @@ IO = "rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 8192\nwrite_bytes: 409
 def process(root, pid, children=(), state="S", reaped=0):
     folder = root / "proc" / str(pid)
     (folder / "task" / str(pid)).mkdir(parents=True)
+    (folder / "task" / str(pid) / "schedstat").write_text("500 7000 3\n")
     (folder / "task" / str(pid) / "children").write_text(" ".join(map(str, children)) + " ")
     (folder / "status").write_text(STATUS)
     (folder / "io").write_text(IO)
@@ -38,8 +39,23 @@ def test_one_process(tmp_path):
     assert (found[Name.CPU].value, found[Name.CPU].method) == (1000, None)
     assert (found[Name.IO_READ].value, found[Name.IO_WRITES].value) == (8192, 4)
     assert (found[Name.CPU_PRESSURE].value, found[Name.CPU_PRESSURE].reason) == (None, "not_supported")
+    assert (found[Name.CPU_WAIT].value, found[Name.CPU_WAIT].unit) == (7, "us")
     assert found[Name.FROZEN].value == 0
     assert found[Name.CHARGED].method is None
+
+
+def test_time_without_a_cpu_is_summed_over_all_threads_of_the_family(tmp_path):
+    process(process(tmp_path, 1, children=[2]), 2)
+    (tmp_path / "proc/2/task/9").mkdir()
+    (tmp_path / "proc/2/task/9/schedstat").write_text("1 1000000 1\n")
+    assert meter(tmp_path).edge()[Name.CPU_WAIT].value == 7 + 7 + 1000
+
+
+def test_a_kernel_that_keeps_no_waiting_times_is_null(tmp_path):
+    process(tmp_path, 1)
+    (tmp_path / "proc/1/task/1/schedstat").unlink()
+    found = meter(tmp_path).edge()[Name.CPU_WAIT]
+    assert (found.value, found.reason) == (None, "no_such_file")
 
 
 @pytest.mark.parametrize("state", ["T", "t"])
@@ -73,7 +89,7 @@ def test_refused_is_said(tmp_path):
 
 def test_a_process_that_is_gone_reads_as_null(tmp_path):
     watched = meter(process(tmp_path, 1), clock=lambda _pid: (_ for _ in ()).throw(ProcessLookupError(3, "gone")))
-    for file in ("status", "stat", "io"):
+    for file in ("status", "stat", "io", "task/1/schedstat"):
         (tmp_path / "proc/1" / file).unlink()
     assert {reading.value for reading in watched.edge().values()} == {None}
     assert watched.watch() == (None, None)

@@ -2,9 +2,9 @@
 
 import pytest
 from mlfleet.meters import Name, Sampled, turn_readings
-from mlfleet.meters.names import COUNTERS, EDGE, LEVELS
 from mlfleet.meters.reading import null, unit_of
 from mlfleet.model import Reading
+from mlfleet.names import COUNTERS, EDGE, HOST_EDGE, LEVELS
 
 MIB = 1 << 20
 
@@ -29,6 +29,15 @@ def test_counters_are_differences_and_levels_are_those_at_the_end():
     assert found[Name.ANONYMOUS].value == 3
     assert {*COUNTERS, *LEVELS} < set(found)
     assert Name.MARK not in found
+
+
+def test_the_machine_is_told_from_where_the_line_began_to_where_it_ended():
+    began = {name: Reading(100, unit_of(name), "x") for name in HOST_EDGE}
+    ended = began | {Name.SET_BUSY: Reading(130, "ns", "x"), Name.OTHER_CPUS: Reading(3, "count", "x")}
+    found = turn(edge(), edge(), Sampled(machine=(began, ended)))
+    assert (found[Name.SET_BUSY].value, found[Name.SET_STEAL].value, found[Name.OTHER_CPUS].value) == (30, 0, 3)
+    assert set(HOST_EDGE) < set(found)
+    assert not set(HOST_EDGE) & set(turn(edge(), edge()))
 
 
 def test_a_counter_that_went_back_is_null():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import samples
 from mlfleet.report.compared import Side, compared, compares
-from mlfleet.report.export import report_json
+from mlfleet.report.export_json import report_json
 from mlfleet.report.notes import build_size, build_time, builds
 
 

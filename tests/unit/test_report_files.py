@@ -13,8 +13,9 @@ import samples
 from mlfleet.codec import canonical
 from mlfleet.errors import StorageError
 from mlfleet.report import report_csv, report_json, write
-from mlfleet.report.export import COLUMNS
-from mlfleet.table import fold, value
+from mlfleet.report.export_csv import COLUMNS
+from mlfleet.table import fold
+from mlfleet.values import value
 
 TABLE = samples.table()
 README = Path(__file__).parents[2] / "results" / "README.md"
@@ -78,7 +79,7 @@ def test_every_column_is_documented():
 
 def test_the_json_has_its_shape_and_is_canonical():
     found = report_json(TABLE)
-    assert set(found) == {"run", "cells", "comparisons"}
+    assert set(found) == {"run", "cells", "comparisons", "stops", "multiplicity", "resolution", "summaries", "advice"}
     assert {"workload", "framework", "image", "setting", "verdict", "reasons", "estimates"} <= set(found["cells"][0])
     keys = "workload setting metric baseline contestant outcome ratio low high level blocks reasons".split()  # noqa: SIM905
     assert all(set(keys) <= set(one) for one in found["comparisons"])
@@ -92,7 +93,7 @@ def test_the_json_says_what_each_outcome_may_say():
     assert fast["low"] < fast["ratio"] < fast["high"] < 1
     small = said["kmeans.fit-iris", "memory", "linfa"]
     assert (small["ratio"], small["low"]) == (None, None)
-    assert small["difference_bytes"]["low"] < small["difference_bytes"]["point"] < 0
+    assert small["difference"]["low"] < small["difference"]["point"] < 0
     wide = said["knn_classify.predict-wine", "time", "linfa"]
     assert wide["ratio"] is None
     assert wide["low"] < 1 < wide["high"]
@@ -115,10 +116,12 @@ def test_files_are_written_whole(tmp_path):
         "report.html",
         "benchmark_results_complete.csv",
         "benchmark_summary.txt",
+        "report.json",
     }
     assert all(path.stat().st_size > 1000 for path in paths)
     assert all(path.stat().st_mode & 0o777 == 0o644 for path in paths)
     assert paths[0].read_bytes().decode() == report_csv(TABLE)
+    assert json.loads(paths[1].read_bytes()) == report_json(TABLE)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

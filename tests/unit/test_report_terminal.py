@@ -23,9 +23,11 @@ def test_outcomes_come_first_and_controls_stand_apart():
     text = summary(TABLE)
     headings = [
         "ratios refused",
+        "comparisons tested",
+        "A/A resolution",
         "Outcomes",
+        "Over workloads",
         "Not taking part",
-        "Not taken into account",
         "Cells of",
         "Controls",
         "How to",

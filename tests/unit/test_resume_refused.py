@@ -25,6 +25,7 @@ def nothing_is_launched(tmp_path, monkeypatch):
         pytest.fail("went on")
 
     monkeypatch.setattr("mlfleet.commands.run.open_bench", refuse)
+    monkeypatch.setattr("mlfleet.commands.planning.open_bench", refuse)
     monkeypatch.setenv("MLFLEET_LOCK", str(tmp_path / "host.lock"))
 
 

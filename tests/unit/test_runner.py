@@ -5,17 +5,28 @@ from dataclasses import replace
 
 import pytest
 from fakes import Fleet, refused
+from mlfleet import runner
 from mlfleet.codec import encode
 from mlfleet.errors import InterruptedRun, MlfleetError
 from mlfleet.ledger import Ledger
-from mlfleet.ledger_lines import closed_blocks, read_records
+from mlfleet.ledger_lines import StopBody, closed_blocks, read_records
+from mlfleet.looks import LOOKS
 from mlfleet.runner import go_on, measure_run
+from mlfleet.state import read_state
 from mlfleet.tasks.control import WORKLOAD
 from mlfleet.verdict import Verdict
 from samples import Cell, run_file
 
 KEYS = ("one", "two")
-RUN = run_file({WORKLOAD.name: {key: Cell(1e6) for key in KEYS}}, blocks=3)
+
+
+def compared(blocks):
+    """A run of two frameworks that do the control's work, to be compared as any other."""
+    run = run_file({WORKLOAD.name: {key: Cell(1e6) for key in KEYS}}, blocks=blocks)
+    return replace(run, workloads=(replace(run.workloads[0], control=False),))
+
+
+RUN = compared(3)
 
 
 class Silent:
@@ -39,9 +50,9 @@ def fleet(tmp_path, monkeypatch):
         open_socket.close()
 
 
-def measure(fleet, ledger, max_time=None):
+def measure(fleet, ledger, max_time=None, run=RUN):
     cells = {(WORKLOAD.name, key): fleet.cell(key) for key in KEYS}
-    return measure_run(RUN, cells, ledger, fleet.bench(), Silent(), max_time)
+    return measure_run(run, cells, ledger, fleet.bench(), Silent(), max_time)
 
 
 def fresh(fleet):
@@ -113,6 +124,98 @@ def test_a_lost_trial_is_tried_three_times_as_a_whole_block_and_all_attempts_are
     counted = [v for v in verdicts(fleet) if v[0] == 1]
     assert counted == [(1, "one", 3, Verdict.OK), (1, "two", 3, Verdict.TRANSPORT_FAILED)]
     assert [v for v in verdicts(fleet) if v[1] == "two"] == counted[1:], "then the cell is shut"
+
+
+def test_what_closed_a_cell_counts_although_another_was_lost_beside_it_and_tried_again(fleet):
+    fleet.behaviour("one").receipt = {"rows": 1}
+    fleet.behaviour("two").fail = {"measure": refused("UNAVAILABLE")}
+    with fresh(fleet) as ledger:
+        measure(fleet, ledger)
+        again = read_state(ledger)
+    assert verdicts(fleet) == [(1, "one", 1, Verdict.SHORT_WORK), (1, "two", 3, Verdict.TRANSPORT_FAILED)]
+    assert again.shut == {fleet.cell(key).id for key in KEYS}
+
+
+def test_a_block_line_says_how_long_all_its_attempts_took(fleet, monkeypatch):
+    fleet.behaviour("two").fail = {"measure": refused("UNAVAILABLE")}
+    monkeypatch.setattr("mlfleet.runner.time.monotonic_ns", lambda: len(fleet.events))
+    with fresh(fleet) as ledger:
+        measure(fleet, ledger)
+        first, *_ = closed_blocks(ledger.lines()).values()
+        state = read_state(ledger)
+    assert fleet.events[: first.spent_ns].count("launch two") == 3
+    assert state.spent_ns[WORKLOAD.name] == len(fleet.events)
+
+
+def disturbed_in(fleet, monkeypatch, *blocks):
+    """What the machine did to the trials of framework two in these blocks."""
+    measured = runner.measure_block
+
+    def busy(block, *others):
+        records = measured(block, *others)
+        return [
+            replace(record, verdict=Verdict.DISTURBED)
+            if block.number in blocks and record.trial.framework == "two"
+            else record
+            for record in records
+        ]
+
+    monkeypatch.setattr(runner, "measure_block", busy)
+
+
+def test_a_disturbed_trial_is_not_tried_again_in_place_but_in_a_block_behind_the_plan(fleet, monkeypatch):
+    disturbed_in(fleet, monkeypatch, 2)
+    with fresh(fleet) as ledger:
+        assert measure(fleet, ledger) == "done"
+    found = [v for v in verdicts(fleet, closed_only=False) if v[1] == "two"]
+    assert found == [
+        (1, "two", 1, Verdict.OK),
+        (2, "two", 1, Verdict.DISTURBED),
+        (3, "two", 1, Verdict.OK),
+        (4, "two", 1, Verdict.OK),
+    ]
+
+
+def looking(fleet):
+    """A run that looks, of two frameworks that take as long as each other."""
+    planned = replace(RUN.workloads[0], cells={key: fleet.cell(key).id for key in KEYS})
+    return replace(compared(40), workloads=(planned,), looks=LOOKS)
+
+
+def stops(ledger):
+    return [line.read(StopBody) for line in ledger.lines() if line.kind == "stop"]
+
+
+def test_a_stop_is_a_line_of_the_ledger_with_its_reason(fleet):
+    run = looking(fleet)
+    with Ledger.create(fleet.folder / "run", encode(run)) as ledger:
+        assert measure(fleet, ledger, run=run) == "done"
+        assert stops(ledger) == [StopBody(WORKLOAD.name, "precision", 10)]
+        assert [line.kind for line in ledger.lines()][-2:] == ["stop", "close"]
+        assert len(closed_blocks(ledger.lines())) == 10
+
+
+@pytest.mark.parametrize("killed_at", ["block", "stop"])
+def test_a_resume_decides_the_same_whichever_line_was_the_last(fleet, killed_at, monkeypatch):
+    run = looking(fleet)
+    append = Ledger.append
+
+    def dies(self, kind, body):
+        seq = append(self, kind, body)
+        if kind == killed_at and getattr(body, "block", 10) == 10:
+            raise KeyboardInterrupt
+        return seq
+
+    monkeypatch.setattr(Ledger, "append", dies)
+    with Ledger.create(fleet.folder / "run", encode(run)) as ledger, pytest.raises(KeyboardInterrupt):
+        measure(fleet, ledger, run=run)
+    monkeypatch.setattr(Ledger, "append", append)
+    fleet.events = []
+    with Ledger.open(fleet.folder / "run") as ledger:
+        go_on(ledger)
+        assert measure(fleet, ledger, run=run) == "done"
+        assert stops(ledger) == [StopBody(WORKLOAD.name, "precision", 10)]
+    assert not fleet.events, "nothing more was measured"
 
 
 def test_three_bugs_of_our_own_end_the_run(fleet):

@@ -2,13 +2,13 @@
 
 import pytest
 from mlfleet.schedule import RULES
-from mlfleet.sizing import Cost, fit, trial_seconds
+from mlfleet.sizing import Cost, fit, latency_seconds, trial_seconds
 
 COSTS = (
-    Cost("a", ("sklearn", "linfa"), 10.0),
-    Cost("b", ("pytorch", "tch"), 20.0),
-    Cost("c", ("pytorch", "candle"), 30.0),
-    Cost("d", ("sklearn",), 5.0),
+    Cost("a", ("sklearn", "linfa"), 10.0, 5),
+    Cost("b", ("pytorch", "tch"), 20.0, 5),
+    Cost("c", ("pytorch", "candle"), 30.0, 5),
+    Cost("d", ("sklearn",), 5.0, 5),
 )
 
 
@@ -28,6 +28,25 @@ def test_a_frameworks_only_workload_stays_whatever_the_limit():
     assert (found.kept, found.seconds) == (("a", "b", "c"), 300.0)
 
 
+def test_a_run_that_looks_is_forecast_to_its_first_look_and_at_most():
+    quick, slow, control = (
+        Cost("a", ("x", "y"), 10.0, 40, 900),
+        Cost("b", ("x", "y"), 60.0, 40, 900),
+        Cost("c", (), 1.0, 10, 900),
+    )
+    assert fit((quick,), 10, None).first_look_s == 100
+    assert fit((quick,), 10, None).seconds == 400
+    # The budget is spent after 15 blocks; the one that was begun by then is finished.
+    assert fit((slow,), 10, None).seconds == 960
+    assert fit((control,), 10, None).seconds == 10
+    assert fit((quick, slow, control), 10, None).first_look_s == 710
+
+
 @pytest.mark.parametrize(("iteration_s", "low", "high"), [(0.0, 3.0, 4.0), (1.0, 12.9, 13.1)])
 def test_a_trial_is_its_start_payload_and_iterations(iteration_s, low, high):
     assert low < trial_seconds(1.0, 75_000_000, iteration_s, RULES["short"]) < high
+
+
+def test_a_latency_turn_costs_its_single_iterations_unless_it_is_not_taken():
+    assert latency_seconds(0.01) == pytest.approx(2.01)
+    assert latency_seconds(0.2) == 0

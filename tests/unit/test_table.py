@@ -4,8 +4,8 @@ import math
 from dataclasses import replace
 
 import pytest
-from mlfleet.meters.names import Name
 from mlfleet.model import Finding, Reading
+from mlfleet.names import Name
 from mlfleet.table import fold
 from mlfleet.verdict import Verdict
 from samples import CELLS, MIB, Cell, record, run_file
@@ -57,7 +57,7 @@ def test_below_five_blocks_there_is_no_ratio_but_both_medians():
 def test_a_small_memory_is_compared_in_bytes():
     cells = {NAME: {"sklearn": Cell(1e6, 100), "linfa": Cell(1e6, 2)}}
     found = compare(cells, metric="memory")
-    assert (found.outcome, found.ratio, found.in_bytes) == ("different", None, True)
+    assert (found.outcome, found.ratio, found.absolute) == ("different", None, True)
     assert found.estimate.point == pytest.approx(-98 * MIB, rel=0.01)
 
 

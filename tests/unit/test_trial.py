@@ -1,35 +1,33 @@
 """The order of a trial's phases, and what becomes of a trial that goes wrong in one of them."""
 
-import socket
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import Fleet, refused
+from fakes import Fleet, listening, refused
+from mlfleet import schedule
 from mlfleet.block import measure_block
 from mlfleet.calls import Malformed, NotServing
 from mlfleet.errors import InterruptedRun
 from mlfleet.launch.base import Exit
-from mlfleet.model import ThreadPool
+from mlfleet.model import Calibration, Reading, ThreadPool
+from mlfleet.noise import Limits
 from mlfleet.parity import refusals
 from mlfleet.plan import Block
+from mlfleet.schedule import RULES
+from mlfleet.values import percentile
 from mlfleet.verdict import Verdict
 
 
 @pytest.fixture
 def fleet(tmp_path, monkeypatch):
-    fleet = Fleet(tmp_path)
     monkeypatch.setattr("mlfleet.launch.ready.peer", lambda _path: None)
-    listening = []
-    for key in ("one", "two"):
-        listening.append(socket.socket(socket.AF_UNIX))
-        listening[-1].bind(str(tmp_path / key))
-    yield fleet
-    for open_socket in listening:
-        open_socket.close()
+    with listening(tmp_path, "one", "two"):
+        yield Fleet(tmp_path)
 
 
-def run(fleet, keys=("one", "two"), turns=(("one", "two"),)):
-    cells = {key: fleet.cell(key) for key in keys}
+def run(fleet, keys=("one", "two"), turns=(("one", "two"),), rules=RULES["short"], latency=False):
+    cells = {key: replace(fleet.cell(key, rules=rules), latency=latency) for key in keys}
     trials = {key: fleet.trial(key) for key in keys}
     block = Block("control.noop", 1, tuple(keys), turns)
     return measure_block(block, cells, trials, {}, fleet.bench(), lambda trial: fleet.log("announce", trial.framework))
@@ -66,6 +64,7 @@ def test_each_service_is_frozen_before_the_next_is_launched(fleet):
 def test_a_turn_reads_outside_of_thaw_and_freeze_and_samples_inside(fleet):
     run(fleet)
     assert of_turn(fleet.events) == [
+        "sentinel",
         "read",
         "reset",
         "thaw one",
@@ -74,6 +73,7 @@ def test_a_turn_reads_outside_of_thaw_and_freeze_and_samples_inside(fleet):
         "sampler off",
         "freeze one",
         "read",
+        "sentinel",
         "read",
         "reset",
         "thaw two",
@@ -82,7 +82,94 @@ def test_a_turn_reads_outside_of_thaw_and_freeze_and_samples_inside(fleet):
         "sampler off",
         "freeze two",
         "read",
+        # Closes the block.
+        "sentinel",
     ]
+
+
+def test_each_turn_has_the_nearest_sentinel_on_either_side(fleet):
+    one, two = run(fleet, turns=(("one", "two"), ("two", "one")), rules=RULES["standard"])
+    found = {
+        (turn.number, turn.position): [sentinel.compute.value - 1000 for sentinel in turn.sentinel]
+        for record in (one, two)
+        for turn in record.turns
+    }
+    assert found == {(1, 1): [1, 2], (1, 2): [2, 3], (2, 1): [3, 4], (2, 2): [4, 5]}
+    assert {sentinel.compute.source for turn in one.turns for sentinel in turn.sentinel} == {"CPU 0"}
+
+
+def test_a_block_without_turns_asks_for_no_sentinel(fleet):
+    for key in ("one", "two"):
+        fleet.behaviour(key).fail = {"prepare": refused("INVALID_ARGUMENT", "params")}
+    run(fleet)
+    assert "sentinel" not in fleet.events
+
+
+def test_a_turn_is_stamped_between_thaw_and_freeze(fleet):
+    (turn,) = run(fleet)[0].turns
+    assert turn.thawed_ns <= turn.sent_ns < turn.received_ns <= turn.frozen_ns
+
+
+# Of a turn of 5 samples of 7 iterations of 1 ms on one CPU: another used the CPU as long as the service did.
+NEIGHBOUR = {
+    "set_busy_ns": Reading(61_000_000, "ns", "fake"),
+    "cpu_pressure_us": Reading(30_000, "us", "fake"),
+}
+
+
+def test_a_neighbour_flags_the_turn_and_disturbs_the_trial_and_no_other(fleet):
+    fleet.readings["two"] = NEIGHBOUR
+    quiet, disturbed = run(fleet)
+    assert (quiet.verdict, quiet.flags, quiet.turns[0].flags) == (Verdict.OK, (), ())
+    assert (disturbed.verdict, disturbed.flags) == (Verdict.DISTURBED, ("contended",))
+    assert disturbed.turns[0].flags == ("pressure", "foreign")
+    assert "others used" in disturbed.reason
+    # It is kept whole.
+    assert disturbed.quality is not None
+    assert disturbed.outputs_sha256 is not None
+
+
+def test_a_gate_that_failed_weighs_more_than_the_machine(fleet):
+    fleet.readings["two"] = NEIGHBOUR
+    fleet.behaviour("two").receipt = {"rows": 8}
+    assert run(fleet)[1].verdict is Verdict.SHORT_WORK
+
+
+def test_where_times_are_not_compared_the_machine_is_not_judged(fleet):
+    fleet.readings["two"] = NEIGHBOUR
+    fleet.limits = None
+    record = run(fleet)[1]
+    assert (record.verdict, record.flags, record.turns[0].flags) == (Verdict.OK, (), ())
+
+
+def test_the_limits_are_the_hosts_own(fleet):
+    fleet.readings["two"] = NEIGHBOUR
+    fleet.limits = Limits.fitted({"foreign": 2.0, "pressure": 2.0, "wait": 50.0})
+    record = run(fleet)[1]
+    assert (record.verdict, record.turns[0].flags) == (Verdict.OK, ())
+
+
+def test_peers_that_cannot_be_frozen_flag_every_turn(fleet):
+    fleet.running_flags = ("peers_running",)
+    for record in run(fleet):
+        assert record.flags == ("peers_running",)
+        assert record.turns[0].flags == ("peers_running",)
+        assert record.verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(("free", "turns"), [(0.10, 1), (0.099, 0), (None, 1)])
+def test_with_too_little_memory_left_the_block_is_not_measured(fleet, free, turns):
+    fleet.memory_free = free
+    for record in run(fleet):
+        assert len(record.turns) == turns
+        assert record.verdict is (Verdict.OK if turns else Verdict.DISTURBED)
+        assert record.flags == (() if turns else ("memory_short",))
+
+
+def test_what_failed_is_removed_before_the_others_take_turns(fleet):
+    fleet.behaviour("two").fail = {"prepare": refused("INVALID_ARGUMENT", "params")}
+    run(fleet)
+    assert fleet.events.index("remove two") < fleet.events.index("sentinel")
 
 
 def test_outputs_are_collected_once_and_after_the_last_turn(fleet):
@@ -95,6 +182,30 @@ def test_outputs_are_collected_once_and_after_the_last_turn(fleet):
 def test_the_short_schedule_takes_one_turn_whatever_rows_are_planned(fleet):
     records = run(fleet, turns=(("one", "two"), ("two", "one")))
     assert [len(record.turns) for record in records] == [1, 1]
+
+
+def test_a_latency_turn_times_single_iterations_after_all_turns_and_only_where_it_is_asked_for(fleet):
+    plain = run(fleet)
+    assert [record.latency for record in plain] == [None, None]
+    fleet.events.clear()
+    asked = run(fleet, latency=True)
+    for record in asked:
+        assert record.verdict is Verdict.OK, record.reason
+        assert {sample.iterations for sample in record.latency.samples} == {1}
+        assert (len(record.latency.samples), len(record.latency.timed)) == (201, 200)
+        # It enters nothing but percentiles.
+        assert len(record.turns) == 1
+        assert percentile(record, "p99")[1] == ""
+    events = [event for event in fleet.events if event.startswith(("thaw", "freeze", "measure", "collect"))]
+    ends = events[events.index("thaw one") :]
+    turn = ["thaw {0}", "measure {0}", "freeze {0}"]
+    assert ends[:12] == [event.format(key) for key in ("one", "two", "one", "two") for event in turn]
+    assert ends[12:] == ["thaw one", "collect one", "thaw two", "collect two"]
+
+
+def test_a_latency_turn_of_a_slow_task_is_not_taken():
+    assert schedule.latency(Calibration(1, 4, 1, 1, 149e6)).schedule == (1,) * 201
+    assert schedule.latency(Calibration(1, 4, 1, 1, 150e6)) is None
 
 
 def test_everything_is_removed_at_the_end(fleet):

@@ -50,7 +50,8 @@ class ProcessBuilder:
                 "missing", f"{service.key} is not built; try: mlfleet build {service.key} --runtime process"
             )
         size, layer, built = size_of(output), self._layer_bytes(service), read_note(_beside(service, self.root, NOTE))
-        if not stamp.is_file() or stamp.read_text() != source_digest(service, self.root):
+        source = source_digest(service, self.root)
+        if not stamp.is_file() or stamp.read_text() != source:
             state: Build = "stale"
             reason = f"{service.key} is older than its source"
         elif self._for_gpus(service) and not _gpu_output(service, self.root).is_file():
@@ -59,7 +60,7 @@ class ProcessBuilder:
         else:
             state = "current"
             reason = f"{service.key} is built from this source"
-        return BuildState(state, reason, size_bytes=size, layer_bytes=layer, built=built)
+        return BuildState(state, reason, f"source:{source}", size_bytes=size, layer_bytes=layer, built=built)
 
     def prepare(self, services: Iterable[Service], report: Report) -> None:
         """Nothing is shared but the tools."""

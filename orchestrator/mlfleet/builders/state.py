@@ -18,7 +18,7 @@ class BuildState:
     state: Build
     # A sentence for the user, with what to try.
     reason: str
-    # docker only: the id to launch, and how its base was made where no registry answered.
+    # docker: the id to launch, and how its base was made where no registry answered. process: digest of the sources.
     image_id: str | None = None
     stand_in: str | None = None
     size_bytes: int | None = None

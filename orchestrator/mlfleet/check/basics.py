@@ -125,12 +125,9 @@ class Basics:
         return f"{found.framework} {found.version}, {found.language}, {len(names)} tasks"
 
     def _environment(self, found: Identity) -> list[Finding]:
-        environment = self.environment
         # Any task that it has: which ones it should have is nobody's to say.
         task = found.tasks[0].name if found.tasks else ""
-        return check_identity(
-            found, promised(self.service) or found.version, task, environment.threads, environment.cpus
-        )
+        return check_identity(found, promised(self.service) or found.version, task, self.environment)
 
     def _sigterm(self, running: Running) -> str:
         if isinstance(running, Container):

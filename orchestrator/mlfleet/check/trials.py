@@ -14,7 +14,7 @@ from mlfleet.plan import plan_blocks
 from mlfleet.report.units import duration, number
 from mlfleet.runfile import Contestant
 from mlfleet.schedule import RULES
-from mlfleet.table import value
+from mlfleet.values import value
 from mlfleet.verdict import Verdict
 
 NO_WORKLOAD = "no_workload"

@@ -1,11 +1,12 @@
 """The bench of a command: launcher, sockets and meters of the runtime that it uses."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from mlfleet import assemble
+from mlfleet import assemble, host, roofline
 from mlfleet import build as builds
 from mlfleet.bench import Bench
 from mlfleet.calls import CallFailed, Malformed
@@ -25,8 +26,16 @@ from mlfleet.launch.sockets import RunFolder
 from mlfleet.launch.surroundings import Surroundings, meet_all, surroundings
 from mlfleet.launch.sweep import sweep
 from mlfleet.meters import open_meters
+from mlfleet.meters.sentinel import SentinelWork
 from mlfleet.model import Runtime, Service
 from mlfleet.payload import cache_folder
+
+Command = Callable[[Service], Sequence[str] | None]
+
+
+def local_command(service: Service) -> Sequence[str] | None:
+    """How the process runtime starts a service that is built; None where it is not."""
+    return builds.process_command(service, ROOT)
 
 
 def engine_version(runtime: Runtime) -> str | None:
@@ -69,7 +78,14 @@ def _attached(run8: str, folder: Path, stop: Stop) -> Bench:
         socket_folder=lambda: folder,
         labels={},
         progress=_say_describe,
+        sentinel=_sentinel(),
+        memory_free=host.memory_free,
     )
+
+
+def _sentinel() -> SentinelWork:
+    """CPUs of one machine have last-level caches of one size, so any of them may be asked."""
+    return SentinelWork(roofline.last_level_bytes(sorted(os.sched_getaffinity(0))))
 
 
 def _say_describe(framework: str, phase: str) -> None:
@@ -78,8 +94,11 @@ def _say_describe(framework: str, phase: str) -> None:
 
 
 @contextmanager
-def open_bench(run: str, runtime: Runtime, stop: Stop) -> Iterator[Bench]:
-    """What the trials of a run or a check happen on; on leaving nothing stays, nor of killed runs."""
+def open_bench(run: str, runtime: Runtime, stop: Stop, command: Command | None = None) -> Iterator[Bench]:
+    """What the trials of a run or a check happen on; on leaving nothing stays, nor of killed runs.
+
+    `command`: how the process runtime starts a service, where that is not as it is built.
+    """
     run8 = assemble.run8(run)
     if runtime == "attach":
         yield _attached(run8, required_folder(), stop)
@@ -97,7 +116,7 @@ def open_bench(run: str, runtime: Runtime, stop: Stop) -> Iterator[Bench]:
             stack.callback(engine.close)
             launcher = DockerLauncher(engine, hurried=stop.hurried)
         else:
-            launcher = ProcessLauncher(lambda service: builds.process_command(service, ROOT), guard.launched)
+            launcher = ProcessLauncher(command or local_command, guard.launched)
         yield Bench(
             run8=run8,
             launcher=launcher,
@@ -107,4 +126,7 @@ def open_bench(run: str, runtime: Runtime, stop: Stop) -> Iterator[Bench]:
             socket_folder=sockets.fresh,
             labels=sockets.labels,
             progress=_say_describe,
+            roof=roofline.roof,
+            sentinel=_sentinel(),
+            memory_free=host.memory_free,
         )

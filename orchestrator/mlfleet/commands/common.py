@@ -17,6 +17,7 @@ from mlfleet.verdict import Verdict
 
 # The checkout that this package is installed from, in place.
 ROOT = Path(__file__).resolve().parents[3]
+RESULTS = ROOT / "results"
 RUNTIMES = ("auto", "docker", "process", "attach")
 
 runtime_option = click.option(

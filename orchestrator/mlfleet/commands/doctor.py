@@ -10,14 +10,17 @@ from typing import Literal
 import click
 
 from mlfleet import build as builds
-from mlfleet import host
-from mlfleet.commands.common import ROOT, json_option, print_json, say, services
+from mlfleet import host, quiet
+from mlfleet.commands.benches import engine_version
+from mlfleet.commands.calibrate import calibrate
+from mlfleet.commands.common import ROOT, RUNTIMES, json_option, print_json, say, services
 from mlfleet.errors import HostError
 from mlfleet.launch.attached import sockets_folder
 from mlfleet.launch.engine import connect, engine_socket
 from mlfleet.launch.sweep import survey, sweep
 from mlfleet.locks import HOST_LOCK, holder
 from mlfleet.model import Runtime
+from mlfleet.setting import SETTINGS
 
 # All images, their build cache and the base images.
 DISK_BYTES = 6 << 30
@@ -34,11 +37,23 @@ class Check:
 
 @click.command()
 @click.option("--sweep", "with_sweep", is_flag=True, help="Remove what killed runs left, then check.")
+@click.option(
+    "--calibrate", "with_calibration", is_flag=True, help="See how quiet this host is, then check. Takes minutes."
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(RUNTIMES),
+    default="auto",
+    show_default=True,
+    help="With --calibrate: where the control is measured; each runtime has limits of its own.",
+)
 @json_option
-def doctor(with_sweep: bool, as_json: bool) -> int:
+def doctor(with_sweep: bool, with_calibration: bool, runtime: str, as_json: bool) -> int:
     """Check this host: engine, tool chains, CPUs, memory, disk, builds, leftovers. Exit 3 if something is bad."""
     if with_sweep:
         sweep(_engine_path(), say)
+    if with_calibration:
+        calibrate(runtime)
     checks = list(_checks())
     if as_json:
         print_json([vars(check) for check in checks])
@@ -70,6 +85,17 @@ def _checks() -> Iterator[Check]:
     held = holder(HOST_LOCK)
     yield Check("host lock", "note" if held else "ok", f"held by {held}" if held else "free")
     yield from _leftovers()
+    yield from _quiet(runtime)
+
+
+def _quiet(runtime: Runtime) -> Iterator[Check]:
+    """Whether this host's limits of noise are its own."""
+    fingerprint = host.fingerprint(host.facts(), {"docker_engine": engine_version(runtime)})
+    for setting in SETTINGS.values():
+        found = quiet.load(fingerprint, runtime, setting)
+        own = f"{setting}: calibrated {found.created}, {found.turns} turns" if found else f"{setting}: start values"
+        hint = "" if found else "; try, on a quiet host: mlfleet doctor --calibrate"
+        yield Check("noise limits", "ok" if found else "note", own + hint)
 
 
 def _leftovers() -> Iterator[Check]:

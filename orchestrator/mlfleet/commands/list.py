@@ -5,6 +5,7 @@ import click
 from mlfleet import tasks
 from mlfleet.catalogue import load_suite, suite_names
 from mlfleet.commands.common import json_option, print_json, services
+from mlfleet.looks import blocks_text
 
 
 @click.command("list")
@@ -29,7 +30,8 @@ def list_(as_json: bool) -> None:
         )
         return
     for name, suite in suites.items():
-        print(f"suite {name}: {len(suite.workloads)} workloads, {suite.blocks} blocks, schedule {suite.schedule}")
+        blocks = blocks_text(suite.blocks, suite.looks)
+        print(f"suite {name}: {len(suite.workloads)} workloads, {blocks}, schedule {suite.schedule}")
         for workload in suite.workloads:
             params = ", ".join(f"{key}={value}" for key, value in workload.params.items())
             print(f"  {workload.name:<42} {tasks.get(workload.task).parity:<22} {params}")

@@ -5,23 +5,24 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from mlfleet import audits
 from mlfleet import report as reports
-from mlfleet.commands.common import json_option, print_json
-from mlfleet.ledger_lines import read_records
+from mlfleet.commands.common import RESULTS, json_option, print_json
+from mlfleet.ledger_lines import read_records, read_stops
 from mlfleet.runfile import read_run
 from mlfleet.table import Table, fold
 
 
 def read_table(folder: Path) -> Table:
-    """The run in a folder, folded. Raises StorageError."""
-    return fold(read_run(folder), read_records(folder))
+    """The run in a folder, folded, with what audits found of its images. Raises StorageError."""
+    return fold(read_run(folder), read_records(folder), audits.read((RESULTS, folder.parent)), read_stops(folder))
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @json_option
 def report(run: Path, as_json: bool) -> None:
-    """Print the report of a run, and write its report.html, CSV and summary anew. RUN: a folder under results/."""
+    """Print the report of a run, and write its report.html, CSV, JSON and summary anew. RUN: a folder under results/."""
     table = read_table(run)
     if as_json:
         print_json(reports.report_json(table))

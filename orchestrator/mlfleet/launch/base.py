@@ -15,7 +15,7 @@ class LaunchSpec:
     """One launch. `payload` is the mapped payload file `<sha256>.safetensors`, or None where it is streamed."""
 
     service: Service
-    # Image id (docker), or None (process).
+    # Image id (docker); nothing that a process is launched by.
     image_id: str | None
     environment: Environment
     payload: Path | None

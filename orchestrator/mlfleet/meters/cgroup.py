@@ -4,10 +4,10 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from mlfleet.meters.names import EDGE, Name
 from mlfleet.meters.procfs import IO, summed_over
 from mlfleet.meters.reading import File, Row, keyed, less, null, read_all, reason_of, some_total, summed, whole
 from mlfleet.model import Reading
+from mlfleet.names import EDGE, Name
 
 UNIFIED = ""
 # shmem is charged to who touched it first and no file can give it back: it belongs to anonymous memory.

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from mlfleet.meters.names import EDGE, Name
 from mlfleet.meters.reading import File, Row, keyed, null, reason_of
 from mlfleet.model import Reading
+from mlfleet.names import EDGE, Name
 
 _KIB = 1024
 # Samples of the line from one listing of descendants to the next: listing costs more than a sample.
@@ -50,6 +50,8 @@ STAT = (
 )
 _REAPED = _stat(16, 17, per_tick=TICK_NS)
 CPU_SOURCE = "clock_gettime((~pid << 3) | 2)"
+# Its second number: ns on a run queue, without a CPU.
+WAIT_SOURCE = "/proc/<pid>/task/<tid>/schedstat run_delay"
 
 
 def _state(content: bytes) -> int:
@@ -102,6 +104,7 @@ class ProcessMeter:
             readings.update(summed_over(self._proc, rows, pids))
         readings[Name.FROZEN] = FROZEN.reading(_content(self._proc, self._pid, "stat"))
         readings[Name.CPU] = self._cpu(pids)
+        readings[Name.CPU_WAIT] = self._wait(pids)
         if len(pids) > 1:
             # Pages that processes share count once for each: only comparable with others that fork.
             for row in STATUS:
@@ -171,6 +174,19 @@ class ProcessMeter:
                 # It left between listing and reading: its parent has its time by the next edge.
                 continue
         return Reading(own, "ns", CPU_SOURCE)
+
+    def _wait(self, pids: list[int]) -> Reading:
+        """What threads that have ended had waited is gone with them: a counter that went back, at worst."""
+        waited = 0
+        try:
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    for task in (self._proc / str(pid) / "task").iterdir():
+                        waited += int((task / "schedstat").read_bytes().split()[1])
+        except (OSError, IndexError, ValueError) as error:
+            reason = reason_of(error) if isinstance(error, OSError) else "not_supported"
+            return null(Name.CPU_WAIT, WAIT_SOURCE, reason)
+        return Reading(waited // 1000, "us", WAIT_SOURCE, method="summed")
 
     def _read(self, pid: int, file: str) -> bytes:
         return (self._proc / str(pid) / file).read_bytes()

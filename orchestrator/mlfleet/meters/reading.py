@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mlfleet.meters.names import Name
 from mlfleet.model import Reading
+from mlfleet.names import Name
 
-Unit = Literal["ns", "us", "bytes", "count"]
+Unit = Literal["ns", "us", "hz", "bytes", "count"]
 # The largest file is memory.stat, 2 KiB; io.stat grows by a line per disk.
 READ_BYTES = 1 << 16
 REASONS = {
@@ -28,7 +28,7 @@ REASONS = {
 
 def unit_of(name: Name) -> Unit:
     """Tell the unit of a reading from its name."""
-    for suffix, unit in (("_ns", "ns"), ("_us", "us"), ("_bytes", "bytes")):
+    for suffix, unit in (("_ns", "ns"), ("_us", "us"), ("_hz", "hz"), ("_bytes", "bytes")):
         if name.endswith(suffix):
             return unit  # type: ignore[return-value]
     return "bytes" if name.startswith("memory_") else "count"

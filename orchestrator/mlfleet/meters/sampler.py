@@ -4,9 +4,11 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from mlfleet.model import Reading
 
 PERIOD_NS = 10_000_000
 # Charged and anonymous bytes; None: unreadable.
@@ -26,6 +28,8 @@ class Sampled:
     gap_ns: int = 0
     # CPU time of the sampler itself.
     own_cpu_ns: int = 0
+    # The machine where the line began and where it ended; None: nobody looked.
+    machine: tuple[Mapping[str, Reading], Mapping[str, Reading]] | None = None
 
     def add(self, charged: int | None, anonymous: int | None) -> None:
         """Take in one sample."""

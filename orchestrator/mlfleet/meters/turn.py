@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from mlfleet.meters.names import COUNTERS, LEVELS, Name
 from mlfleet.meters.reading import null, unit_of
 from mlfleet.meters.sampler import Sampled, highest
 from mlfleet.model import Reading
+from mlfleet.names import COUNTERS, HOST_COUNTERS, HOST_LEVELS, LEVELS, Name
 
 Edge = Mapping[str, Reading]
 
@@ -17,6 +17,10 @@ def turn_readings(before: Edge, after: Edge, sampled: Sampled, *, reset_ok: bool
     """
     readings: dict[str, Reading] = {name: _difference(name, before[name], after[name]) for name in COUNTERS}
     readings.update((name, after[name]) for name in LEVELS)
+    if sampled.machine is not None:
+        began, ended = sampled.machine
+        readings.update((name, _difference(name, began[name], ended[name])) for name in HOST_COUNTERS)
+        readings.update((name, ended[name]) for name in HOST_LEVELS)
     readings[Name.PEAK_CHARGED] = peak = _peak_charged(before, after, sampled, reset_ok=reset_ok)
     if peak.method == "sampled" and before[Name.MARK].value is not None:
         readings[Name.PEAK_BOUND] = before[Name.MARK]

@@ -1,6 +1,7 @@
 """Reports: pure folds over records; the only place that formats."""
 
 import io
+import json
 import os
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -9,7 +10,8 @@ from rich.console import Console
 
 from mlfleet.errors import StorageError
 from mlfleet.ledger_files import TEMPORARY
-from mlfleet.report.export import report_csv, report_json
+from mlfleet.report.export_csv import report_csv
+from mlfleet.report.export_json import report_json
 from mlfleet.report.html import render_html
 from mlfleet.report.terminal import render_terminal
 from mlfleet.table import Table
@@ -17,6 +19,8 @@ from mlfleet.table import Table
 __all__ = ["render_terminal", "report_csv", "report_json", "summary", "write"]
 
 CSV, SUMMARY, PAGE = "benchmark_results_complete.csv", "benchmark_summary.txt", "report.html"
+# What `report --json` prints, kept with its exact numbers: `mlfleet verify` holds them against the raw samples.
+JSON = "report.json"
 _WIDTH = 80
 
 
@@ -28,8 +32,9 @@ def summary(table: Table) -> str:
 
 
 def write(table: Table, folder: Path) -> tuple[Path, ...]:
-    """Write CSV, summary and page into the run's folder, each whole or not at all. Raises StorageError."""
-    texts = {CSV: report_csv(table), SUMMARY: summary(table), PAGE: render_html(table)}
+    """Write CSV, JSON, summary and page into the run's folder, each whole or not at all. Raises StorageError."""
+    exact = json.dumps(report_json(table), indent=2, allow_nan=False) + "\n"
+    texts = {CSV: report_csv(table), JSON: exact, SUMMARY: summary(table), PAGE: render_html(table)}
     return tuple(_write(folder / name, text) for name, text in texts.items())
 
 

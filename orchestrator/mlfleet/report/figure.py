@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlfleet.compare import Comparison
 from mlfleet.report.sentences import span
-from mlfleet.table import Comparison
 
 # Ticks over decades by their mantissas, from fine to coarse, and near 1 by their distance; the first that gives few
 # enough is taken.
@@ -55,7 +55,7 @@ class Figure:
 
 def figure(comparisons: Sequence[Comparison], margin: float) -> Figure:
     """The geometry of one workload's outcomes."""
-    placed = [one.estimate for one in comparisons if one.estimate and one.outcome != "refused" and not one.in_bytes]
+    placed = [one.estimate for one in comparisons if one.estimate and one.outcome != "refused" and not one.absolute]
     logs = [end for estimate in placed for end in (estimate.low, estimate.high)]
     if not logs:
         return Figure(tuple(_bar(one, 0, 1) for one in comparisons), None)
@@ -72,7 +72,7 @@ def _bar(one: Comparison, low: float, high: float) -> Bar:
         return Bar(one, "refused", "REFUSED", None, None, None)
     if shown is None or one.estimate is None:
         return Bar(one, one.outcome, ", ".join(one.reasons), None, None, None)
-    if one.in_bytes:
+    if one.absolute:
         text = shown.interval if one.outcome == "inconclusive" else f"{shown.value} ({shown.interval})"
         return Bar(one, one.outcome, text, None, None, None)
     ends = _place(one.estimate.low, low, high), _place(one.estimate.high, low, high)

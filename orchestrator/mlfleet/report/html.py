@@ -9,16 +9,21 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from mlfleet.compare import Comparison
 from mlfleet.errors import printable
 from mlfleet.report import notes
+from mlfleet.report.basis import basis
+from mlfleet.report.ended import ended
 from mlfleet.report.figure import Figure, figure
+from mlfleet.report.machine import noted
+from mlfleet.report.over import over_workloads, turns
 from mlfleet.report.provenance import provenance
 from mlfleet.report.rows import Row, rows
 from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentence, title
 from mlfleet.report.trials import cell_texts
-from mlfleet.report.units import percent, plural
+from mlfleet.report.units import percent
 from mlfleet.runfile import PlannedWorkload
-from mlfleet.table import Comparison, Table
+from mlfleet.table import Table
 
 _FOLDER = Path(__file__).parent
 # Longer foreign text is cut here; it stands whole in the ledger.
@@ -69,10 +74,11 @@ class WorkloadView:
     refused: tuple[RefusedText, ...]
     reached: tuple[str, ...]
     rows: tuple[Row, ...]
+    noted: tuple[str, ...]
 
 
-def render_html(table: Table) -> str:
-    """The whole page."""
+def page(template: str, **values: object) -> str:
+    """A page of this package's template: escaped, harmless, its one style known by digest."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -83,12 +89,23 @@ def render_html(table: Table) -> str:
     )
     css = (_FOLDER / "page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return environment.get_template("page.html.j2").render(
-        run=table.run,
-        blocks=plural(table.run.blocks, "block"),
+    return environment.get_template(template).render(
         css=Markup(css),  # noqa: S704 - our own file
         css_hash=f"sha256-{digest}",
+        **values,
+    )
+
+
+def render_html(table: Table) -> str:
+    """The whole page."""
+    return page(
+        "page.html.j2",
+        run=table.run,
+        blocks=table.run.blocks_text,
         first_line=first_line(table),
+        basis=basis(table),
+        ended=ended(table),
+        over=over_workloads(table),
         looks=_looks(table),
         workloads=tuple(_view(table, planned) for planned in table.run.workloads if planned.cells),
         details=cell_texts(table),
@@ -96,7 +113,7 @@ def render_html(table: Table) -> str:
         cautions=notes.cautions(table.run),
         provenance=provenance(table),
         margin=percent(table.run.margin),
-        narrow=notes.how_to_narrow(table),
+        narrow=(*notes.how_to_narrow(table), *turns(table)),
     )
 
 
@@ -122,6 +139,7 @@ def _view(table: Table, planned: PlannedWorkload) -> WorkloadView:
         refused=tuple(RefusedText(one, _titles(planned, one.comparisons)) for one in refused_pairs(table, mine)),
         reached=notes.reached_counts(table, planned) if mine else (),
         rows=rows(table, planned),
+        noted=noted(table, planned),
     )
 
 

@@ -2,13 +2,16 @@
 
 import math
 
+from mlfleet.cells import FEW_BLOCKS
+from mlfleet.compare import Comparison
 from mlfleet.model import Environment, Identity
+from mlfleet.outcomes import NOISE, NOISY, WIDE
 from mlfleet.parity import reached
 from mlfleet.report import compared
 from mlfleet.report.compared import Side
 from mlfleet.report.units import count, number, percent, plural, size
 from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
-from mlfleet.table import Comparison, Table
+from mlfleet.table import Table
 
 # Nobody waits for more; what is restless must be found instead.
 _MOST_BLOCKS = 200
@@ -104,10 +107,7 @@ def absent(table: Table) -> tuple[str, ...]:
 
 def cautions(run: RunFile) -> tuple[str, ...]:
     """What these outcomes do not take into account."""
-    said = [
-        "Outcomes are not yet adjusted for multiplicity: of many comparisons, some may look different by chance.",
-        "No A/A resolution of this host is known: how small a difference it can show was not measured.",
-    ]
+    said = []
     if run.environment.runtime == "attach":
         said.append(
             "Runtime attach: compose started these services. In a turn the others were not frozen (peers_running); "
@@ -124,17 +124,24 @@ def cautions(run: RunFile) -> tuple[str, ...]:
 
 def how_to_narrow(table: Table) -> tuple[str, ...]:
     """For intervals too wide to name a winner: about how many blocks would do."""
-    wide = [one for one in table.comparisons if one.outcome == "inconclusive" and one.estimate and not one.in_bytes]
-    few = [one for one in table.comparisons if "few_blocks" in one.reasons]
+    wide = [one for one in table.comparisons if WIDE in one.reasons and one.estimate and not one.absolute]
+    few = [one for one in table.comparisons if FEW_BLOCKS in one.reasons]
+    noisy = [one for one in table.comparisons if NOISE in one.reasons or NOISY in one.marks]
     said = [
         f"{one.workload}, {one.metric} of {one.contestant} against {one.baseline}: {_blocks(one, table.run.margin)}."
         for one in wide
     ]
     if few:
         said.append(f"{plural(len(few), 'comparison')} had too few blocks in which both sides were ok.")
-    if wide or few:
+    if noisy:
         said.append(
-            "The width falls with the square root of the number of blocks: set `blocks` in the suite. A quiet host "
+            f"{plural(len(noisy), 'comparison')} met a restless machine: quieten the host and run again; more blocks "
+            "on a restless one would not help."
+        )
+    if wide or few:
+        key = "budget" if table.run.looks else "blocks"
+        said.append(
+            f"The width falls with the square root of the number of blocks: set `{key}` in the suite. A quiet host "
             "helps as much."
         )
     if table.run.schedule == "short":

@@ -30,7 +30,7 @@ def provenance(table: Table) -> tuple[Group, ...]:
             (
                 ("run", run.run),
                 ("created", run.created),
-                ("suite", f"{run.suite}, schedule {run.schedule}, {plural(run.blocks, 'block')} planned"),
+                ("suite", f"{run.suite}, schedule {run.schedule}, {run.blocks_text} planned"),
                 ("mlfleet", f"{run.mlfleet_version}, commit {run.commit or 'unknown: no git checkout'}"),
                 ("contract", f"benchmark.proto sha256 {run.proto_sha256}"),
                 ("seed", str(run.seed)),

@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 from mlfleet import tasks
+from mlfleet.cells import CellRow
+from mlfleet.compare import QUALITY_UNDECIDED, Comparison
 from mlfleet.model import Metric, Record
+from mlfleet.names import Name
 from mlfleet.report.sentences import amount
-from mlfleet.report.units import count, duration, duration_span, number, size, size_span
+from mlfleet.report.units import count, duration, duration_span, number, percent, plural, size, size_span
 from mlfleet.runfile import PlannedWorkload
-from mlfleet.table import QUALITY_UNDECIDED, CellRow, Comparison, Table, value
+from mlfleet.stats import Estimate
+from mlfleet.table import Table
+from mlfleet.values import value
 from mlfleet.verdict import Group, Verdict
-
-# Names among the meters, which what reads records may not import: all that the memory limit counts, and its part that
-# no file can give back.
-PEAK_CHARGED, CHARGED, ANONYMOUS = "memory_peak_charged", "memory_charged", "memory_anonymous"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Row:
     anonymous: Figure
     charged: Figure
     cpu: Figure
+    # CPU time per wall time: "0.98".
+    cpus: str
     cold: Figure
 
 
@@ -62,7 +65,7 @@ def peak_charged(record: Record) -> tuple[float | None, str]:
         return None, "not_measured"
     found = []
     for turn in record.turns:
-        reading = turn.readings.get(PEAK_CHARGED)
+        reading = turn.readings.get(Name.PEAK_CHARGED)
         if reading is None or reading.value is None:
             return None, reading.reason or "lost" if reading else "lost"
         found.append(float(reading.value))
@@ -81,6 +84,20 @@ def verdict_text(verdict: Verdict) -> str:
     if verdict.group in {Group.INVALID, Group.FAILED, Group.LOST}:
         return f"{verdict.group.value.upper()} {verdict.value}"
     return verdict.value
+
+
+def percentile_text(found: Estimate | None, why: str) -> str:
+    """A percentile with its interval over trials, or why there is none."""
+    if found is None:
+        return f"none: {why}"
+    shown = duration_span(found.point, found.low, found.high)
+    return f"{shown.value} ({percent(found.level)} interval {shown.interval}, {plural(found.blocks, 'trial')})"
+
+
+def percentiles(cell: CellRow) -> str:
+    """Those percentiles that are known, in one line: "p95 1.2 ms (97 % interval 1.1 to 1.3 ms, 5 trials)"."""
+    known = [f"{name} {percentile_text(*found)}" for name, found in cell.percentiles.items() if found[0]]
+    return f"{cell.framework}, one iteration: {'; '.join(known)}" if known else ""
 
 
 def spread(values: Sequence[float]) -> str:
@@ -145,9 +162,10 @@ def _row(cell: CellRow, rank: int | None, shared: bool, unranked: str, *, over_b
         verdict=verdict_text(cell.verdict),
         time=_estimate(cell, "time"),
         quality=_quality(cell, over_blocks=over_blocks),
-        anonymous=_with_work(_estimate(cell, "memory"), cell, ANONYMOUS),
-        charged=_with_work(_charged(cell), cell, CHARGED),
+        anonymous=_with_work(_estimate(cell, "memory"), cell, Name.ANONYMOUS),
+        charged=_with_work(_charged(cell), cell, Name.CHARGED),
         cpu=_estimate(cell, "cpu"),
+        cpus="" if cell.cpus_used is None else f"{cell.cpus_used:.2f}",
         cold=_cold(cell),
     )
 
@@ -158,7 +176,7 @@ def _estimate(cell: CellRow, metric: Metric) -> Figure:
     if estimate is not None:
         shown = (size_span if metric == "memory" else duration_span)(estimate.point, estimate.low, estimate.high)
         return Figure(shown.value, shown.interval, estimate.point)
-    seen = [found for record in cell.records if (found := value(record, metric)[0]) is not None]
+    seen = [found for record in cell.shown if (found := value(record, metric)[0]) is not None]
     reason = cell.absent.get(metric, "")
     if not seen:
         return Figure("none", reason or "not_measured", None)
@@ -167,7 +185,7 @@ def _estimate(cell: CellRow, metric: Metric) -> Figure:
 
 
 def _charged(cell: CellRow) -> Figure:
-    found = [peak_charged(record) for record in cell.records if record.turns]
+    found = [peak_charged(record) for record in cell.shown if record.turns]
     known = [number for number, _ in found if number is not None]
     if not known:
         return Figure("none", next((reason for _, reason in found if reason), "not_measured"), None)
@@ -176,8 +194,8 @@ def _charged(cell: CellRow) -> Figure:
 
 def _with_work(figure: Figure, cell: CellRow, level: str) -> Figure:
     """The figure with what the work itself needed: the peak less the level after prepare, median over the trials."""
-    peak = peak_charged if level == CHARGED else lambda record: value(record, "memory")
-    both = [(peak(record)[0], level_after_prepare(record, level)) for record in cell.records]
+    peak = peak_charged if level == Name.CHARGED else lambda record: value(record, "memory")
+    both = [(peak(record)[0], level_after_prepare(record, level)) for record in cell.shown]
     work = [high - before for high, before in both if high is not None and before is not None]
     if not work:
         return figure
@@ -185,7 +203,7 @@ def _with_work(figure: Figure, cell: CellRow, level: str) -> Figure:
 
 
 def _quality(cell: CellRow, *, over_blocks: bool) -> Figure:
-    judged = [record.quality for record in cell.records if record.quality]
+    judged = [record.quality for record in cell.shown if record.quality]
     if not judged:
         return Figure("none", "not scored", None)
     decides = judged[0].decides
@@ -200,7 +218,7 @@ def _quality(cell: CellRow, *, over_blocks: bool) -> Figure:
 
 
 def _cold(cell: CellRow) -> Figure:
-    found = [record.cold.ns_per_iteration for record in cell.records if record.cold]
+    found = [record.cold.ns_per_iteration for record in cell.shown if record.cold]
     if not found:
         return Figure("none", "not_measured", None)
     # One value per process: too few for an interval, so the median and the worst are shown.

@@ -1,14 +1,17 @@
 """Comparisons in words: one sentence each, and every reason of those that have no ratio."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp
+from math import exp, expm1
 
+from mlfleet.cells import FEW_BLOCKS
+from mlfleet.compare import QUALITY_UNDECIDED, Comparison
 from mlfleet.model import Metric
-from mlfleet.report.units import Span, duration, percent, plural, ratio_span, size, size_span
+from mlfleet.outcomes import BELOW_RESOLUTION, NOISE, NOISY, WIDE
+from mlfleet.report.units import Span, duration, duration_span, percent, plural, ratio_span, size, size_span
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.stats import MIN_BLOCKS, Estimate
-from mlfleet.table import QUALITY_UNDECIDED, Comparison, Table
+from mlfleet.table import Table
 from mlfleet.verdict import NOT_FRESH, Group
 
 _VERB: dict[Metric, str] = {"time": "takes", "cpu": "takes", "memory": "uses"}
@@ -59,17 +62,21 @@ def amount(metric: Metric, value: float) -> str:
 
 
 def span(comparison: Comparison) -> Span | None:
-    """The interval of a comparison as text, in bytes or as a ratio; None where nothing was estimated."""
+    """The interval of a comparison as text, as a ratio or in its unit; None where nothing was estimated."""
     if comparison.estimate is None:
         return None
     low, point, high = edges(comparison, comparison.estimate)
-    return size_span(point, low, high) if comparison.in_bytes else ratio_span(point, low, high)
+    return _unit_span(comparison.metric)(point, low, high) if comparison.absolute else ratio_span(point, low, high)
+
+
+def _unit_span(metric: Metric) -> Callable[[float, float, float], Span]:
+    return size_span if metric == "memory" else duration_span
 
 
 def edges(comparison: Comparison, estimate: Estimate) -> tuple[float, float, float]:
-    """Low, point and high of an estimate: bytes where `in_bytes`, else ratios."""
+    """Low, point and high of an estimate: ns or bytes where `absolute`, else ratios."""
     logs = estimate.low, estimate.point, estimate.high
-    if comparison.in_bytes:
+    if comparison.absolute:
         return logs
     low, point, high = (exp(value) for value in logs)
     return low, point, high
@@ -85,19 +92,68 @@ def sentence(planned: PlannedWorkload, comparison: Comparison, margin: float) ->
     if comparison.outcome == "inconclusive":
         return (
             f"inconclusive: {basis} {shown.interval} for the {what} of {comparison.contestant} against "
-            f"{comparison.baseline}{rest} is too wide to name a winner ({blocks}); run more blocks"
+            f"{comparison.baseline}{rest} ({blocks}, H = {half_width(comparison)}): {_undecided(comparison)}"
         )
     if comparison.outcome == "equivalent":
         return (
             f"no difference above {percent(margin)} between the {what} of {comparison.contestant} and of "
-            f"{comparison.baseline}{rest} ({basis} {shown.interval}, {blocks})"
+            f"{comparison.baseline}{rest} ({basis} {shown.interval}, {blocks}){_marks(comparison)}"
         )
-    if comparison.in_bytes:
-        return _in_bytes(comparison, comparison.estimate, what)
+    if comparison.absolute:
+        return _absolute(comparison, comparison.estimate, what)
     return (
         f"{comparison.contestant} {_VERB[comparison.metric]} {shown.point}x the {what} of {comparison.baseline}{rest} "
-        f"({basis} {shown.interval}, {blocks})"
+        f"({basis} {shown.interval}, {blocks}){_marks(comparison)}"
     )
+
+
+def half_width(comparison: Comparison) -> str:
+    """Half the width of the interval: as a share of the ratio, or in the metric's unit."""
+    if comparison.estimate is None:
+        return "none"
+    half = (comparison.estimate.high - comparison.estimate.low) / 2
+    return amount(comparison.metric, half) if comparison.absolute else percent(float(f"{expm1(half):.2g}"))
+
+
+def _undecided(comparison: Comparison) -> str:
+    """Why an interval names no winner, each reason in one sentence."""
+    return "; ".join(_REASONS[reason](comparison) for reason in comparison.reasons)
+
+
+def _wide(comparison: Comparison) -> str:
+    estimate, level = comparison.estimate, comparison.tested
+    if estimate is None or level is None or estimate.low <= 0 <= estimate.high:
+        return "too wide to name a winner; run more blocks"
+    return (
+        f"it excludes {'0' if comparison.absolute else '1'}, but not at {percent(1 - level)}, the level at which this "
+        "one of many comparisons is tested; run more blocks"
+    )
+
+
+def _below_resolution(comparison: Comparison) -> str:
+    share = "" if comparison.resolution is None else f" of {percent(float(f'{comparison.resolution:.2g}'))}"
+    return f"no larger than the A/A resolution{share}: this host shows as much between equal services"
+
+
+def _noise(comparison: Comparison) -> str:
+    return (
+        f"without the flagged turns ({plural(comparison.second_blocks, 'block')} left) the estimate lies outside, so "
+        "the machine may have made it; quieten the host"
+    )
+
+
+_REASONS: Mapping[str, Callable[[Comparison], str]] = {
+    WIDE: _wide,
+    BELOW_RESOLUTION: _below_resolution,
+    NOISE: _noise,
+}
+
+
+def _marks(comparison: Comparison) -> str:
+    if NOISY not in comparison.marks:
+        return ""
+    left = f"{comparison.second_blocks} of {plural(comparison.blocks, 'block')}"
+    return f"; noisy: only {left} keep a turn without a flag on both sides, {MIN_BLOCKS} needed to weigh the others"
 
 
 def refused_pairs(table: Table, comparisons: Sequence[Comparison]) -> tuple[Refused, ...]:
@@ -140,7 +196,7 @@ def _where(where: str, invalid: dict[str, str]) -> str:
 def _without_interval(comparison: Comparison) -> str:
     values = _values(comparison)
     medians = f"; median {values}" if values else ""
-    if "few_blocks" in comparison.reasons:
+    if FEW_BLOCKS in comparison.reasons:
         return f"inconclusive: {plural(comparison.blocks, 'block')}, {MIN_BLOCKS} needed{medians}"
     if NOT_FRESH in comparison.reasons:
         return f"inconclusive: {NOT_FRESH}: a trial met a process that had served another before{medians}"
@@ -159,11 +215,12 @@ def _values(comparison: Comparison) -> str:
     )
 
 
-def _in_bytes(comparison: Comparison, estimate: Estimate, what: str) -> str:
+def _absolute(comparison: Comparison, estimate: Estimate, what: str) -> str:
     less = estimate.point < 0
     ends = (-estimate.high, -estimate.low) if less else (estimate.low, estimate.high)
-    shown = size_span(abs(estimate.point), *ends)
+    shown = _unit_span(comparison.metric)(abs(estimate.point), *ends)
     return (
-        f"{comparison.contestant} uses {shown.value} {'less' if less else 'more'} {what} than {comparison.baseline} "
-        f"({percent(estimate.level)} interval {shown.interval}, {plural(estimate.blocks, 'block')})"
+        f"{comparison.contestant} {_VERB[comparison.metric]} {shown.value} {'less' if less else 'more'} {what} than "
+        f"{comparison.baseline} "
+        f"({percent(estimate.level)} interval {shown.interval}, {plural(estimate.blocks, 'block')}){_marks(comparison)}"
     )

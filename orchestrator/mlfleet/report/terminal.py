@@ -6,10 +6,13 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from mlfleet.errors import printable
+from mlfleet.report.basis import basis
+from mlfleet.report.ended import ended
+from mlfleet.report.machine import noted
 from mlfleet.report.notes import absent, builds, cautions, compares, how_to_narrow, reached_counts
-from mlfleet.report.rows import Row, rows
+from mlfleet.report.over import over_workloads, turns
+from mlfleet.report.rows import Row, percentiles, rows
 from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentence, title
-from mlfleet.report.units import plural
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import Table
 
@@ -21,19 +24,23 @@ def render_terminal(table: Table, console: Console) -> None:
     """Print the whole report. All text of services and files is made harmless, and none of it is read as markup."""
     run = table.run
     _say(console, first_line(table), "bold")
-    blocks = f"{plural(run.blocks, 'block')} planned"
+    blocks = f"{run.blocks_text} planned"
     _say(console, f"run {run.run}, suite {run.suite}, {run.setting}, {run.environment.runtime}, {blocks}")
+    for text in basis(table):
+        _say(console, text)
     compared = [planned for planned in run.workloads if not planned.control and planned.cells]
     _heading(console, "Outcomes")
     for planned in compared:
         _outcomes(console, table, planned)
+    _list(console, "How each workload ended", ended(table))
+    _list(console, "Over workloads", over_workloads(table))
     _list(console, "Not taking part", absent(table))
     _list(console, "Not taken into account", cautions(run))
     for planned in compared:
         _cells(console, table, planned)
     _controls(console, table)
     _list(console, "Builds", builds(table))
-    _list(console, "How to narrow", how_to_narrow(table))
+    _list(console, "How to narrow", (*how_to_narrow(table), *turns(table)))
 
 
 def _outcomes(console: Console, table: Table, planned: PlannedWorkload) -> None:
@@ -75,7 +82,7 @@ def _cells(console: Console, table: Table, planned: PlannedWorkload) -> None:
     data = f"{planned.workload.task} on {planned.data_text}, parity {planned.parity}"
     _say(console, data)
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for head in ("framework", "time\ninterval", "quality", "memory\ncharged", "CPU", "cold", "verdict"):
+    for head in ("framework", "time\ninterval", "quality", "memory\ncharged", "CPU\nCPUs", "cold", "verdict"):
         grid.add_column(head, overflow="fold", no_wrap=head.startswith(("memory", "CPU", "verdict")))
     printed = rows(table, planned)
     for row in printed:
@@ -86,6 +93,8 @@ def _cells(console: Console, table: Table, planned: PlannedWorkload) -> None:
     for row in printed:
         if row.unranked:
             _item(console, f"{row.cell.framework} is unranked: {row.unranked}", "dim")
+    for text in (*filter(None, (percentiles(row.cell) for row in printed)), *noted(table, planned)):
+        _item(console, text, "dim")
 
 
 def _texts(row: Row) -> tuple[tuple[str, ...], ...]:
@@ -96,7 +105,7 @@ def _texts(row: Row) -> tuple[tuple[str, ...], ...]:
         (row.time.text, row.time.note),
         (row.quality.note, row.quality.text),
         (row.anonymous.text, row.charged.text),
-        (row.cpu.text,),
+        (row.cpu.text, row.cpus),
         (row.cold.text, row.cold.note),
         tuple(row.verdict.split(" ")),
     )

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mlfleet.cells import CellRow
 from mlfleet.model import Record, Turn
 from mlfleet.report.notes import receipt_value
-from mlfleet.report.rows import spread, verdict_text
+from mlfleet.report.rows import percentile_text, spread, verdict_text
 from mlfleet.report.units import duration, number, plural
-from mlfleet.table import CellRow, Table
+from mlfleet.table import Table
 
 # Samples that a page holds, over all its cells: beyond, it would no longer open in a blink. All are in the ledger.
 MOST_SAMPLES = 40_000
@@ -22,6 +23,7 @@ class TurnText:
     order: str
     discarded: tuple[str, ...]
     timed: tuple[str, ...]
+    flags: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ def _facts(cell: CellRow) -> list[tuple[str, str]]:
     for name in dict.fromkeys(phase.name for record in cell.records for phase in record.phases):
         spent = [phase.end_ns - phase.start_ns for r in cell.records for phase in r.phases if phase.name == name]
         facts.append((f"phase {name}", f"{duration(min(spent))} to {duration(max(spent))}"))
+    facts += [(f"{name} of one iteration", percentile_text(*found)) for name, found in cell.percentiles.items()]
+    facts += [("CPUs used", f"{cell.cpus_used:.2f}")] if cell.cpus_used is not None else []
     facts += [(f"no {metric}", reason) for metric, reason in cell.absent.items()]
     facts += [(f"{one.gate} {one.code}", f"{one.detail} ({one.where})") for one in cell.reasons]
     return facts
@@ -88,8 +92,7 @@ def _trial(record: Record, orders: tuple[tuple[str, ...], ...]) -> TrialText:
     head = f"block {record.trial.block}, attempt {record.trial.attempt}: {verdict_text(record.verdict)}"
     if record.calibration:
         head += f", {plural(record.calibration.iterations, 'iteration')} a sample"
-    if record.steady is False:
-        head += ", not steady"
+    head += "".join(f", {label}" for label in record.labels)
     return TrialText(head, record.reason, tuple(_turn(turn, orders) for turn in record.turns))
 
 
@@ -101,4 +104,5 @@ def _turn(turn: Turn, orders: tuple[tuple[str, ...], ...]) -> TurnText:
         " > ".join(order) or f"position {number(turn.position)}",
         texts[: turn.discarded],
         texts[turn.discarded :],
+        tuple(turn.flags),
     )

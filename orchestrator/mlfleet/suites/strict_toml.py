@@ -1,7 +1,7 @@
 """TOML from a stranger: the bytes are scanned before tomllib sees them, the values after.
 
 tomllib needs a gigabyte for one line of dots, and takes dates, nan and integers of any length. Every refusal names the
-file and the line of the enclosing header.
+file and the line of the key, or of the enclosing header.
 """
 
 import os
@@ -22,22 +22,25 @@ DOTS_A_LINE = 40
 DEPTH = 6
 
 _HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z0-9_-]+)\s*\]\]?")
+_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'")
 _PLACE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
 
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file. `headers`: the lines of the headers of each top-level table, in order."""
+    """A parsed file. `headers`: the lines of the headers of each top-level table, in order; `keys`: under each line."""
 
     path: Path
     data: Mapping[str, Any]
     headers: Mapping[str, tuple[int, ...]]
+    keys: Mapping[tuple[int, str], int]
 
-    def refuse(self, sentence: str, table: str = "", number: int = 0) -> NoReturn:
-        """Raise UsageError `file:line: sentence`, the line being that of the header (number from 0), else 1."""
+    def refuse(self, sentence: str, table: str = "", number: int = 0, key: str = "") -> NoReturn:
+        """Raise UsageError `file:line: sentence`: the line of the key, of the header (number from 0), or 1."""
         lines = self.headers.get(table, ())
-        raise _error(self.path, lines[number] if number < len(lines) else 1, sentence)
+        header = lines[number] if number < len(lines) else 1
+        raise _error(self.path, self.keys.get((header, key), header), sentence)
 
 
 def read(path: Path) -> Document:
@@ -55,7 +58,7 @@ def read(path: Path) -> Document:
     except (RecursionError, ValueError) as error:
         # int() refuses more than 4,300 digits; tomllib passes its ValueError on.
         raise _error(path, 1, f"cannot be read: {printable(str(error))}") from None
-    document = Document(path, data, _headers(lines))
+    document = Document(path, data, *_places(lines))
     for table, value in data.items():
         for number, item in enumerate(value if isinstance(value, list) else [value]):
             if flaw := _flaw(item, DEPTH - 1):
@@ -100,12 +103,18 @@ def _scan(path: Path, number: int, line: str) -> None:
         raise _error(path, number, f"more than {DOTS_A_LINE} dots outside strings")
 
 
-def _headers(lines: list[str]) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
+def _places(lines: list[str]) -> tuple[dict[str, tuple[int, ...]], dict[tuple[int, str], int]]:
+    """Lines of headers by their table, and of keys by the line of their header."""
+    headers: dict[str, tuple[int, ...]] = {}
+    keys: dict[tuple[int, str], int] = {}
+    last = 1
     for number, line in enumerate(lines, start=1):
         if header := _HEADER.match(line):
-            found[header[1]] = (*found.get(header[1], ()), number)
-    return found
+            last = number
+            headers[header[1]] = (*headers.get(header[1], ()), number)
+        elif key := _KEY.match(line):
+            keys.setdefault((last, key[1]), number)
+    return headers, keys
 
 
 def _flaw(value: object, depth: int) -> str | None:

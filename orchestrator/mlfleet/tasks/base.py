@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlfleet.datasets import Dataset, goldens
 from mlfleet.datasets.manifest import Target
 from mlfleet.errors import UsageError, printable
-from mlfleet.model import Finding, Param, Quality, WeightsFact
+from mlfleet.model import Bound, Finding, Param, Quality, WeightsFact
 from mlfleet.payload import dtype_name
 from mlfleet.tasks.criteria import Answer, Criterion, Metrics, Spread, class_text
 from mlfleet.tasks.params import ParamSpec, check
@@ -81,6 +81,14 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Size:
+    """A parameter that work grows with: time(2n) / time(n) is 2 to the power of the exponent."""
+
+    param: str
+    exponent: float
+
+
+@dataclass(frozen=True)
 class Task:
     """An algorithm and one operation."""
 
@@ -105,6 +113,20 @@ class Task:
     undone: Callable[[Case, Arrays], Sequence[str]] = lambda _case, _outputs: ()
     # Where services draw for themselves: no trial is right or wrong, and pairs are judged over blocks (`parity.py`).
     spread: Spread | None = None
+    # The least that any admissible algorithm does in an iteration; None where nothing is known.
+    bound: Callable[[Case], Bound | None] = lambda _case: None
+    # Its honest work is no more than a call costs: no gate tells it from nothing.
+    trivial: bool = False
+    # The parameter that work grows with, for these parameters; None where time follows from no single one.
+    size: Callable[[Mapping[str, Param]], Size | None] = lambda _params: None
+    # Where the payload holds nothing: the parameter that is raised by one to ask something else of the same size.
+    nudged: str = ""
+    # Time depends on the values, not on their number alone: trees, convergence, generation of free length.
+    value_dependent: bool = False
+    # The first iteration of a job may take long: what is compiled or tuned then.
+    first_call: bool = False
+    # Equal iterations may differ in their last bits: outputs of turns are compared by the task's criteria.
+    nondeterministic: bool = False
 
     @property
     def parity(self) -> str:
@@ -177,6 +199,7 @@ class Task:
             decides=self.decides,
             agreement={judgement.name: judgement.distance for judgement in judgements},
             findings=tuple(Finding("quality", Verdict.OUTSIDE_TOLERANCE.value, sentence) for sentence in sentences),
+            floor=floor,
         )
 
     def _floor(self, reference: Metrics, guess: Metrics) -> float | None:

@@ -9,8 +9,9 @@ from mlfleet.datasets.dataset import Integers
 from mlfleet.datasets.models import Model
 from mlfleet.datasets.text import padded, passages
 from mlfleet.errors import UsageError
-from mlfleet.model import Param
+from mlfleet.model import Bound, Param
 from mlfleet.tasks.base import Arrays, Case, Output, Task
+from mlfleet.tasks.bounds import transformer
 from mlfleet.tasks.criteria import Close, Criterion, Metrics
 from mlfleet.tasks.language import HEADS, asked_model, check_length, model_param, parameter_count, weights_of
 from mlfleet.tasks.params import ParamSpec
@@ -65,6 +66,14 @@ def _infer(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
     )
 
 
+def _bound(case: Case) -> Bound:
+    """Every layer for every token that the mask keeps, in the batch that keeps fewest; padding may be left out."""
+    batch, mask = int(case.params["batch"]), case.inputs["mask"]
+    kept = [mask[first : first + batch].sum() for first in range(0, len(mask) - batch + 1, batch)]
+    width = case.outputs["embedding"].shape[1]
+    return Bound(transformer(float(min(kept)), case.planned["layers"], width), "F32")
+
+
 def _metrics(case: Case, outputs: Arrays) -> Metrics:
     """How alike the passages of the batch are: the mean cosine over pairs; None where there is no pair."""
     del case
@@ -96,5 +105,6 @@ TASKS = (
         decides="mean_cosine",
         direction=1,
         criteria=_CRITERIA,
+        bound=_bound,
     ),
 )

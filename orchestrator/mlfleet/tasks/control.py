@@ -1,4 +1,4 @@
-"""The harness's own controls: added to every run by the plan, never compared."""
+"""The harness's own controls, never compared: one that does nothing, in every run, and those of `counted.py`."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from mlfleet.datasets import Dataset
 from mlfleet.model import Param, Workload
+from mlfleet.tasks import counted
 from mlfleet.tasks.base import Arrays, Case, Output, Task
 from mlfleet.tasks.criteria import Equal, Metrics
 
@@ -48,4 +49,5 @@ TASKS = (
         direction=1,
         criteria=_CRITERIA,
     ),
+    *counted.TASKS,
 )

@@ -10,9 +10,10 @@ import numpy as np
 
 from mlfleet.datasets import Dataset
 from mlfleet.errors import UsageError
-from mlfleet.model import Param
+from mlfleet.model import Bound, Param
 from mlfleet.tasks import cartpole, dqn_numpy
 from mlfleet.tasks.base import Arrays, Case, Output, Task
+from mlfleet.tasks.bounds import product
 from mlfleet.tasks.criteria import Close, Criterion, Metrics, Within
 from mlfleet.tasks.params import ParamSpec
 
@@ -87,6 +88,12 @@ def _undone(case: Case, outputs: Arrays) -> Sequence[str]:
     return [f"parameter {name} did not move" for name in still]
 
 
+def _bound(case: Case) -> Bound:
+    """Of each drawn transition: the target network forward, the other forward and back to its weights."""
+    products = sum(product(1, shape[1], shape[0]) for shape in dqn_numpy.SHAPES.values() if len(shape) > 1)
+    return Bound(3.0 * case.inputs["draws"].size * products, "F32")
+
+
 def _metrics(_: Case, outputs: Arrays) -> Metrics:
     return {"first_loss": float(outputs["losses"][0]), "last_loss": float(outputs["losses"][-1])}
 
@@ -111,5 +118,6 @@ TASKS = (
         direction=-1,
         criteria=_CRITERIA,
         undone=_undone,
+        bound=_bound,
     ),
 )

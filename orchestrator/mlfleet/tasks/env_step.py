@@ -13,7 +13,7 @@ from mlfleet.datasets.dataset import Floats, Integers
 from mlfleet.errors import UsageError
 from mlfleet.model import Param
 from mlfleet.tasks import cartpole
-from mlfleet.tasks.base import Arrays, Case, Output, Task
+from mlfleet.tasks.base import Arrays, Case, Output, Size, Task
 from mlfleet.tasks.criteria import Close, Equal, Metrics
 from mlfleet.tasks.params import ParamSpec
 
@@ -93,5 +93,6 @@ TASKS = (
         decides="ends",
         direction=1,
         criteria=_CRITERIA,
+        size=lambda _: Size("steps", 1),
     ),
 )

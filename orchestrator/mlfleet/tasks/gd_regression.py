@@ -7,8 +7,9 @@ import numpy as np
 from mlfleet.datasets import Dataset
 from mlfleet.datasets.dataset import Floats
 from mlfleet.errors import UsageError
-from mlfleet.model import Param
-from mlfleet.tasks.base import Arrays, Case, Output, Task
+from mlfleet.model import Bound, Param
+from mlfleet.tasks.base import Arrays, Case, Output, Size, Task
+from mlfleet.tasks.bounds import product
 from mlfleet.tasks.criteria import Close, Metrics, Within
 from mlfleet.tasks.metrics import coefficients, regression
 from mlfleet.tasks.params import ParamSpec
@@ -79,6 +80,24 @@ def _loss(x: Floats, y: Floats, coef: Floats, intercept: Floats) -> Floats:
     return np.asarray(((x @ coef + intercept - y) ** 2).mean() / 2)
 
 
+def _bound(case: Case) -> Bound:
+    """`fused`: each step multiplies X by the weights and its transpose by the errors, reading X once.
+
+    `gram`: X'X is symmetric, so half of a product.
+    """
+    x = case.inputs["x_train"]
+    rows, width = x.shape
+    if case.params["schedule"] == _GRAM:
+        return Bound(product(rows, width, width) / 2, "F64", float(x.nbytes), float(x.nbytes))
+    read = case.planned["rows_read"]
+    return Bound(4.0 * read * width, "F64", 8.0 * read * width, float(x.nbytes))
+
+
+def _size(params: Mapping[str, Param]) -> Size | None:
+    # By the Gram matrix steps are next to nothing.
+    return Size("iterations", 1) if params["schedule"] == _FUSED else None
+
+
 def _metrics(case: Case, outputs: Arrays) -> Metrics:
     with np.errstate(all="ignore"):
         pred = case.truth["x_test"] @ outputs["coef"] + outputs["intercept"]
@@ -103,5 +122,7 @@ TASKS = (
         decides="r2",
         direction=1,
         criteria=_CRITERIA,
+        bound=_bound,
+        size=_size,
     ),
 )

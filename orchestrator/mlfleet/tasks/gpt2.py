@@ -9,8 +9,9 @@ import numpy as np
 
 from mlfleet.datasets import Dataset
 from mlfleet.datasets.models import Model
-from mlfleet.model import Param
-from mlfleet.tasks.base import Arrays, Case, Output, Task
+from mlfleet.model import Bound, Param
+from mlfleet.tasks.base import Arrays, Case, Output, Size, Task
+from mlfleet.tasks.bounds import product, transformer
 from mlfleet.tasks.criteria import Close, Criterion, EqualUntil, Metrics, Objective
 from mlfleet.tasks.language import (
     HEADS,
@@ -128,6 +129,36 @@ def _asked(
     )
 
 
+def _shape(case: Case) -> tuple[int, int, int]:
+    """Layers, width and vocabulary."""
+    vocabulary, width = case.inputs["w.wte.weight"].shape
+    return case.planned["layers"], width, vocabulary
+
+
+def _text_bound(case: Case) -> Bound:
+    """Of all but the last token, which need not be read again, all layers but the last, which may end at its keys."""
+    layers, width, _ = _shape(case)
+    tokens = case.planned["tokens_in"] + case.planned.get("tokens_out", 0) - len(case.inputs["ids"])
+    return Bound(transformer(float(tokens), layers - 1, width), "F32")
+
+
+def _decode_bound(case: Case) -> Bound:
+    """All layers for every forced token; one at a time is the task, so their weights are read for each of them."""
+    layers, width, _ = _shape(case)
+    batch = len(case.inputs["forced"])
+    steps = case.planned["tokens_out"] // batch
+    weights = 4.0 * layers * 12 * width**2
+    flop = transformer(float(case.planned["tokens_out"]), layers - 1, width)
+    return Bound(flop, "F32", steps * weights, weights)
+
+
+def _perplexity_bound(case: Case) -> Bound:
+    """All layers and the head for every token whose next one is asked."""
+    layers, width, vocabulary = _shape(case)
+    tokens = float(case.inputs["ids"].size - len(case.inputs["ids"]))
+    return Bound(transformer(tokens, layers, width) + product(tokens, width, vocabulary), "F32")
+
+
 def _continuation(case: Case, outputs: Arrays) -> Metrics:
     """GEN: how often the text's own token was found, and the share of pairs of tokens that differ."""
     tokens = outputs["tokens"]
@@ -169,6 +200,7 @@ TASKS = (
         },
         make=_generate,
         metrics=_continuation,
+        bound=_text_bound,
         decides="accuracy",
         direction=1,
         criteria=_GENERATE,
@@ -187,6 +219,7 @@ TASKS = (
         },
         make=_perplexity,
         metrics=_surprise,
+        bound=_perplexity_bound,
         decides="perplexity",
         direction=-1,
         criteria=_PERPLEXITY,
@@ -200,6 +233,7 @@ TASKS = (
         params={"model": _MODEL, "batch": _BATCH, "prompt": _PROMPT, "heads": HEADS},
         make=_prefill,
         metrics=_entropy,
+        bound=_text_bound,
         decides="entropy",
         # No guess has more of it than the uniform one: there is no floor, agreement alone speaks.
         direction=1,
@@ -220,6 +254,8 @@ TASKS = (
         },
         make=_decode,
         metrics=_entropy,
+        bound=_decode_bound,
+        size=lambda _: Size("new", 1),
         decides="entropy",
         direction=1,
         criteria=_LOGITS,

@@ -12,7 +12,7 @@ import numpy as np
 from mlfleet.datasets import Dataset
 from mlfleet.datasets.dataset import Floats, Integers, permutations
 from mlfleet.errors import UsageError
-from mlfleet.model import Param
+from mlfleet.model import Bound, Param
 from mlfleet.tasks.base import Arrays, Case, Output, Reached, Task
 from mlfleet.tasks.criteria import Metrics, Objective, Partition
 from mlfleet.tasks.metrics import clustering
@@ -86,6 +86,12 @@ def _start(x: Floats, k: int, max_iter: int, seed: int, name: str) -> tuple[Floa
     )
 
 
+def _bound(case: Case) -> Bound:
+    """Each row is added into the mean of its cluster once, however distances are avoided (Elkan, Hamerly)."""
+    rows, width = case.inputs["x_train"].shape
+    return Bound(float(rows - len(case.inputs["start"])) * width, "F64")
+
+
 def _metrics(case: Case, outputs: Arrays) -> Metrics:
     return clustering(case.inputs["x_train"], outputs["labels"], outputs["centres"], case.truth.get("classes"))
 
@@ -105,5 +111,7 @@ TASKS = (
         criteria=_CRITERIA,
         reached={"n_iter": Reached(int, "printed", low=1), "converged": Reached(bool, "printed", must=True)},
         title_time="time to the same objective",
+        bound=_bound,
+        value_dependent=True,
     ),
 )

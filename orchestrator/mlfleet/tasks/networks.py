@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from mlfleet.datasets import Dataset
 from mlfleet.datasets.dataset import Integers, Singles, permutations
 from mlfleet.errors import UsageError
-from mlfleet.model import Param
-from mlfleet.tasks.base import Arrays, Case, Output, Task
+from mlfleet.model import Bound, Param
+from mlfleet.tasks.base import Arrays, Case, Output, Size, Task
 from mlfleet.tasks.batch import BATCH, batch_rows
+from mlfleet.tasks.bounds import convolution, product
 from mlfleet.tasks.criteria import Close, Criterion, Metrics, Within
 from mlfleet.tasks.metrics import classification
 from mlfleet.tasks.networks_numpy import LENET, MLP, Network, log_softmax, train
@@ -48,6 +49,8 @@ _INFER = (Close("logits", 1e-4),)
 # Delivered weights are whole numbers of this: the last bits of the orchestrator's products, which differ between
 # machines, do not reach the payload.
 _GRID = 2.0**-12
+# Where kernels are applied to an image of 28 x 28: 28 x 28 places, and 10 x 10 of the pooled map.
+_PLACES = {"conv1.weight": 784, "conv2.weight": 100}
 
 
 def drawn_weights(network: Network, seed: int) -> dict[str, Singles]:
@@ -142,6 +145,25 @@ def _undone(case: Case, outputs: Arrays) -> Sequence[str]:
     return sentences
 
 
+def _forward(network: Network) -> list[float]:
+    """FLOP of each layer for one image."""
+    kernels = {name: shape for name, shape in network.shapes.items() if name.endswith(".weight")}
+    return [
+        convolution(_PLACES[name], shape) if name in _PLACES else product(1, prod(shape[1:]), shape[0])
+        for name, shape in kernels.items()
+    ]
+
+
+def _train_bound(network: Network, case: Case) -> Bound:
+    """Of each image: forward, the gradient of all weights, and of all inputs but the image itself."""
+    layers = _forward(network)
+    return Bound(case.planned["samples"] * (3 * sum(layers) - layers[0]), "F32")
+
+
+def _infer_bound(case: Case) -> Bound:
+    return Bound(case.planned["rows_predicted"] * sum(_forward(LENET)), "F32")
+
+
 def _train_metrics(case: Case, outputs: Arrays) -> Metrics:
     losses = outputs["losses"]
     ends = {"first_loss": float(losses[0]), "last_loss": float(losses[-1])}
@@ -216,6 +238,8 @@ def _training(name: str, network: Network) -> Task:
         direction=1,
         criteria=_criteria(network),
         undone=_undone,
+        bound=partial(_train_bound, network),
+        size=lambda _: Size("epochs", 1),
     )
 
 
@@ -235,5 +259,6 @@ TASKS = (
         decides="accuracy",
         direction=1,
         criteria=_INFER,
+        bound=_infer_bound,
     ),
 )

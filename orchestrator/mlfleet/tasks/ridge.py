@@ -6,7 +6,7 @@ import numpy as np
 
 from mlfleet.datasets import Dataset
 from mlfleet.datasets.dataset import Floats
-from mlfleet.model import Param
+from mlfleet.model import Bound, Param
 from mlfleet.tasks.base import Arrays, Case, Output, Task
 from mlfleet.tasks.batch import BATCH, batch_rows
 from mlfleet.tasks.criteria import Close, Metrics, Within
@@ -82,6 +82,16 @@ def _predict_metrics(case: Case, outputs: Arrays) -> Metrics:
     return regression(case.truth["y_test"], outputs["pred"])
 
 
+def _fit_bound(case: Case) -> Bound:
+    """X'y alone: a multiplication and an addition for each number of X. The Gram matrix may be had by other ways."""
+    return Bound(2.0 * case.inputs["x_train"].size, "F64")
+
+
+def _predict_bound(case: Case) -> Bound:
+    """Each number of the batch is multiplied by a coefficient and added."""
+    return Bound(2.0 * int(case.params["batch"]) * case.inputs["x_test"].shape[1], "F64")
+
+
 TASKS = (
     Task(
         name="ridge.fit",
@@ -95,6 +105,7 @@ TASKS = (
         decides="r2",
         direction=1,
         criteria=_FIT,
+        bound=_fit_bound,
     ),
     Task(
         name="ridge.predict",
@@ -108,5 +119,6 @@ TASKS = (
         decides="r2",
         direction=1,
         criteria=_PREDICT,
+        bound=_predict_bound,
     ),
 )

@@ -68,6 +68,7 @@ def _task(name: str, params: Mapping[str, ParamSpec], reached: tuple[str, ...], 
         decides="mean_return",
         direction=1,
         criteria=(),
+        value_dependent=True,
         reached={key: Reached(int, "printed", low=1) for key in reached},
         spread=Spread("mean_return", blocks=10, margin=margin, floor=floor),
     )

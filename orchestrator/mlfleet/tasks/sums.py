@@ -8,8 +8,8 @@ import numpy as np
 
 from mlfleet.datasets import Dataset
 from mlfleet.errors import UsageError
-from mlfleet.model import Param
-from mlfleet.tasks.base import Arrays, Case, Output, Task
+from mlfleet.model import Bound, Param
+from mlfleet.tasks.base import Arrays, Case, Output, Size, Task
 from mlfleet.tasks.criteria import Equal, Metrics
 from mlfleet.tasks.params import ParamSpec
 
@@ -63,6 +63,20 @@ def _case(
     )
 
 
+def _loop_bound(case: Case) -> Bound:
+    """Every number of a buffer is added, and comes from memory where all buffers are larger than the cache.
+
+    Vector units add no more whole numbers of 64 bits in a second than they do FLOP in products of doubles.
+    """
+    buffers = case.inputs["buffers"]
+    return Bound(float(case.planned["additions"]), "F64", float(buffers[0].nbytes), float(buffers.nbytes))
+
+
+def _range_bound(case: Case) -> Bound:
+    """As many additions as there are terms: the task is the loop, the formula is another one."""
+    return Bound(float(case.planned["additions"]), "F64")
+
+
 def _equal(case: Case, outputs: Arrays) -> Metrics:
     return {"equal": float(outputs["sum"] == case.reference["sum"])}
 
@@ -87,6 +101,8 @@ TASKS = (
             "buffers": ParamSpec(int, low=1, wire=False),
         },
         make=_loop,
+        bound=_loop_bound,
+        size=lambda _: Size("m", 1),
         **_COMMON,
     ),
     Task(
@@ -95,6 +111,9 @@ TASKS = (
         unit="addition",
         params=_N,
         make=partial(_count, "sum.range", "additions"),
+        bound=_range_bound,
+        size=lambda _: Size("n", 1),
+        nudged="n",
         **_COMMON,
     ),
     # What a compiler makes of the loop if nothing holds it: another algorithm, so another task, whatever n is.
@@ -104,6 +123,9 @@ TASKS = (
         unit="multiplication",
         params=_N,
         make=partial(_count, "sum.formula", "multiplications"),
+        trivial=True,
+        size=lambda _: Size("n", 0),
+        nudged="n",
         **_COMMON,
     ),
 )

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlfleet.datasets import Dataset
 from mlfleet.datasets.dataset import Floats, variance
-from mlfleet.model import Param
+from mlfleet.model import Bound, Param
 from mlfleet.tasks.base import Arrays, Case, Output, Reached, Task
 from mlfleet.tasks.criteria import Close, Metrics, Share, Within
 from mlfleet.tasks.metrics import classification
@@ -57,6 +57,11 @@ def _metrics(case: Case, outputs: Arrays) -> Metrics:
     return classification(case.truth["y_test"], outputs["labels"], classes, scores)
 
 
+def _bound(case: Case) -> Bound:
+    """To know that a row keeps the margin takes one product with it at least, whatever is cached or shrunk."""
+    return Bound(2.0 * case.inputs["x_train"].size, "F64")
+
+
 TASKS = (
     Task(
         name="svc_ovo.fit",
@@ -76,6 +81,8 @@ TASKS = (
         direction=1,
         criteria=_CRITERIA,
         golden=True,
+        bound=_bound,
+        value_dependent=True,
         reached={
             "n_iter": Reached(int, "printed", low=1),
             "n_support": Reached(int, "printed", low=2),

@@ -1,4 +1,12 @@
-//! The Rust control: its time is the cost of the loop, the clock and nothing else.
+//! The Rust control: no framework, the harness alone.
+//!
+//! Each task does a counted amount of one thing (nothing, loops, memory read, sleep, CPU time, memory held), and its
+//! outputs follow from what was done, so that the harness's own readings can be held against a truth.
+
+mod alloc;
+mod checks;
+mod counted;
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -29,5 +37,10 @@ fn main() -> ExitCode {
     Service::new("null-rust", env!("CARGO_PKG_VERSION"))
         .device(mlfleet_sdk::device())
         .task("control.noop", Origin::Stock, "none", noop)
+        .task("control.delay", Origin::InRepo, "none", counted::delay)
+        .task("control.sweep", Origin::InRepo, "none", counted::sweep)
+        .task("control.sleep", Origin::InRepo, "none", waiting::sleep)
+        .task("control.spin", Origin::InRepo, "none", waiting::spin)
+        .task("control.alloc", Origin::InRepo, "none", alloc::alloc)
         .serve()
 }

@@ -1,0 +1,186 @@
+"""`mlfleet validate`."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from mlfleet import assemble, host, resolution
+from mlfleet import build as builds
+from mlfleet.catalogue import Suite, load_suite
+from mlfleet.codec import encode
+from mlfleet.commands.benches import engine_version, local_command, open_bench
+from mlfleet.commands.common import ROOT, choose_runtime, json_option, runtime_option, say, services
+from mlfleet.errors import HostError, InterruptedRun, StorageError
+from mlfleet.interrupt import Stop
+from mlfleet.live import LiveProgress
+from mlfleet.locks import host_lock
+from mlfleet.model import Runtime, Service
+from mlfleet.report import validation as report
+from mlfleet.resolution import Resolution
+from mlfleet.setting import environment_of
+from mlfleet.validate import whole
+from mlfleet.validate.live import Site
+from mlfleet.validate.plan import BOUNDS, FULL, QUICK, Plan, control_of
+from mlfleet.validate.planted import command_of
+from mlfleet.validate.result import Canary, PairSeen, Validation
+from mlfleet.validate.whole import Asked
+
+RESULTS = ROOT / "results"
+SUITE = "validate"
+CANARIES = "canaries"
+PARTS = (CANARIES, *BOUNDS)
+JSON, PAGE = "validation.json", "report.html"
+MINUTE_S, HOUR_S = 60, 3600
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="10 minutes on 2 cores instead of hours: fewer experiments, short turns.")
+@click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Only this part; repeatable.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Draws every order.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the result; by default one under results/.")
+@runtime_option
+@json_option
+def validate(quick: bool, parts: tuple[str, ...], seed: int, out: Path | None, runtime: str, as_json: bool) -> int:
+    """Hold the harness itself against truths on this host: equal services, counted slow-downs, canaries.
+
+    Measures what this host can resolve, which every later run takes along. Exit 1 if a canary or a count is off.
+    """
+    chosen = choose_runtime(runtime)
+    if chosen == "attach":
+        raise HostError("a validation starts its services itself; try on the host: mlfleet validate")
+    asked = _asked(quick, parts, chosen)
+    span = _span(asked.plan.seconds(docker=chosen == "docker", canaries=asked.canaries))
+    say(f"{asked.kind} validation on runtime {chosen}: about {span} on a quiet host")
+    name = assemble.run_id(f"{SUITE}-{asked.kind}", seed)
+    folder = out or RESULTS / name
+    with Stop() as stop, host_lock(name):
+        _claim(folder)
+        try:
+            found = _measured(name, folder, asked, chosen, seed, stop)
+        except InterruptedRun:
+            say(f"what was measured is in {folder}; a validation is not gone on with, but begun again")
+            raise
+    _keep(found, folder)
+    if as_json:
+        print(encode(found).decode())
+    else:
+        report.render_terminal(found, Console())
+        print(folder / PAGE)
+    return 1 if found.failed else 0
+
+
+def _asked(quick: bool, parts: Sequence[str], runtime: Runtime) -> Asked:
+    """The plan, less what was not asked for and what needs a control that is not built."""
+    known = services()
+    controls, left_out = _built([service for service in known if service.control], runtime)
+    whole_plan = QUICK if quick else FULL
+    experiments = {
+        bound: count
+        for bound, count in whole_plan.experiments.items()
+        if (not parts or bound in parts) and control_of(known, bound) in controls
+    }
+    plan = Plan(whole_plan.schedule, whole_plan.twins, experiments)
+    return Asked("quick" if quick else "full", plan, controls, left_out, not parts or CANARIES in parts)
+
+
+def _built(controls: Sequence[Service], runtime: Runtime) -> tuple[tuple[Service, ...], tuple[str, ...]]:
+    """Controls that are built, and why others are left out. Raises HostError if none is, or one is stale."""
+    builder, found, left_out = builds.builder(runtime, ROOT), [], []
+    for control in controls:
+        state = builder.state(control)
+        if state.state == "stale":
+            raise HostError(f"{state.reason}; try: mlfleet build {control.key} --runtime {runtime}")
+        if state.state == "current":
+            found.append(control)
+        else:
+            left_out.append(f"all that needs {control.key}: {state.reason}")
+            say(f"left out: {left_out[-1]}")
+    if not found:
+        keys = " ".join(control.key for control in controls)
+        raise HostError(f"no control is built; try: mlfleet build {keys} --runtime {runtime}")
+    return tuple(found), tuple(left_out)
+
+
+def _measured(name: str, folder: Path, asked: Asked, runtime: Runtime, seed: int, stop: Stop) -> Validation:
+    began, suite = time.monotonic(), load_suite(SUITE)
+    seen: tuple[Canary, ...] = ()
+    pairs: tuple[PairSeen, ...] = ()
+    with _on_own_cpus(suite, runtime):
+        if asked.canaries:
+            seen += _lies(name, folder, suite, seed, stop)
+        with site_of(name, folder, suite, runtime, seed, stop) as site:
+            if asked.canaries:
+                seen += whole.canaries(site, asked.controls)
+            pairs += whole.experiments(site, asked.plan)
+            return whole.validation(site, asked, began, seen, pairs)
+
+
+def _lies(name: str, folder: Path, suite: Suite, seed: int, stop: Stop) -> tuple[Canary, ...]:
+    """Spoilt services have no images: they are local processes, whatever the rest is measured on."""
+    control = next(service for service in services() if service.control and service.language == "python")
+    state = builds.builder("process", ROOT).state(control)
+    if state.state != "current":
+        hint = f"{state.reason}; try: mlfleet build {control.key} --runtime process"
+        return (Canary("services that lie", control.key, "each is seen", hint, "not judged"),)
+    with site_of(f"{name}-lies", folder, suite, "process", seed, stop) as site:
+        return whole.lies(site, control)
+
+
+@contextmanager
+def site_of(name: str, folder: Path, suite: Suite, runtime: Runtime, seed: int, stop: Stop) -> Iterator[Site]:
+    """Where a validation's runs are made, for as long as the context lasts."""
+
+    @contextmanager
+    def watched(part: str) -> Iterator[LiveProgress]:
+        say(part)
+        with LiveProgress(Console(stderr=True), at_most=False) as progress:
+            yield progress
+
+    def command(service: Service) -> Sequence[str] | None:
+        return command_of(local_command(replace(service, key=service.key.partition(":")[0])), service, ROOT)
+
+    engine, builder = engine_version(runtime), builds.builder(runtime, ROOT)
+    with open_bench(name, runtime, stop, command) as bench:
+        yield Site(name, folder, ROOT, suite, services(), runtime, engine, builder, bench, seed, watched)
+
+
+@contextmanager
+def _on_own_cpus(suite: Suite, runtime: Runtime) -> Iterator[None]:
+    """The orchestrator keeps off the measured CPUs, where there are others, as in a run."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, host.orchestrator_cpus(environment_of(suite, runtime, None)[1].cpus))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _claim(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise StorageError(f"{folder} is not empty; try: another --out")
+    except OSError as error:
+        raise StorageError(f"cannot make {folder}: {error.strerror}") from error
+
+
+def _keep(found: Validation, folder: Path) -> None:
+    """The result beside its runs, and what this host can resolve where later runs look for it."""
+    try:
+        (folder / JSON).write_bytes(encode(found))
+        (folder / PAGE).write_text(report.render_html(found), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write into {folder}: {error.strerror}") from error
+    if found.limits:
+        path = resolution.store(found.host_fingerprint, Resolution(found.validation, found.created, found.limits))
+        say(f"what this host can resolve is kept in {path}")
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / HOUR_S:.1f} h" if seconds >= HOUR_S else f"{max(1, round(seconds / MINUTE_S))} min"

@@ -1,0 +1,13 @@
+"""The faults of published benchmarks, re-enacted: each is refused for its own reasons, and its honest twin passes.
+
+DEMOS                         # by name, in the order of catalogue section 6
+demo.replay() -> Shown        # reads tables, or plans
+replay(live, stage) -> Shown  # launches services: several faults of one workload in the same blocks
+"""
+
+from mlfleet.demos.listed import DEMOS, Demo
+from mlfleet.demos.live import LiveDemo, Stage, replay
+from mlfleet.demos.planned import PlannedDemo
+from mlfleet.demos.shown import Shown
+
+__all__ = ["DEMOS", "Demo", "LiveDemo", "PlannedDemo", "Shown", "Stage", "replay"]

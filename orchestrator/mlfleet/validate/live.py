@@ -1,0 +1,145 @@
+"""Runs of a validation: planned, measured and kept as every other run, by the same functions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from mlfleet import assemble, datasets, tasks
+from mlfleet.bench import Bench, Cell
+from mlfleet.build import Builder
+from mlfleet.catalogue import Suite
+from mlfleet.codec import encode
+from mlfleet.errors import HostError
+from mlfleet.ledger import Ledger
+from mlfleet.ledger_lines import read_records
+from mlfleet.model import Record, Runtime, Service, Workload
+from mlfleet.plan import Block
+from mlfleet.resolution import Bound
+from mlfleet.runfile import Contestant, RunFile
+from mlfleet.runner import cells_of, measure_run
+from mlfleet.tasks.control import WORKLOAD as CONTROL
+from mlfleet.validate.pairs import pairs_seen
+from mlfleet.validate.plan import BLOCKS, Plan, canaries_of, control_of, share_of, workload_of
+from mlfleet.validate.result import PairSeen
+
+
+class Watcher(Protocol):
+    """Shows how far a run is."""
+
+    def phase(self, framework: str, phase: str) -> None:
+        """A framework enters a phase."""
+
+    def block(self, block: Block, number: int, total: int) -> None:
+        """A block begins."""
+
+    def done(self, block: Block, records: list[Record]) -> None:
+        """A block has ended."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a validation's runs are made and kept."""
+
+    name: str
+    folder: Path
+    root: Path
+    suite: Suite
+    services: tuple[Service, ...]
+    runtime: Runtime
+    engine: str | None
+    builder: Builder
+    bench: Bench
+    seed: int
+    watched: Callable[[str], AbstractContextManager[Watcher]]
+    # What trials are made on, where that is not the bench that services are asked on for the plan.
+    measuring: Bench | None = None
+
+
+def canary_run(site: Site, controls: Sequence[Service]) -> tuple[RunFile, tuple[Record, ...]]:
+    """One short block of every canary on these controls."""
+    workloads = (*canaries_of(site.suite), CONTROL)
+    return measured(site, "canaries", tuple(controls), workloads, blocks=1, seed=site.seed, schedule="short")
+
+
+def experiment(site: Site, plan: Plan, bound: Bound, number: int) -> tuple[PairSeen, ...]:
+    """One build under many names: some do the same work, some a counted share more."""
+    control = control_of(site.services, bound)
+    services = tuple(replace(control, key=f"{control.key}:{name}") for name in plan.names)
+    run, records = measured(
+        site,
+        f"{bound}-{number}",
+        services,
+        (workload_of(site.suite, bound),),
+        blocks=BLOCKS,
+        seed=site.seed + number,
+        schedule=plan.schedule,
+    )
+    return pairs_seen(bound, run, records)
+
+
+def measured(
+    site: Site,
+    part: str,
+    services: tuple[Service, ...],
+    workloads: tuple[Workload, ...],
+    *,
+    blocks: int,
+    seed: int,
+    schedule: str,
+) -> tuple[RunFile, tuple[Record, ...]]:
+    """A run of these workloads on these services, in a folder of its own under the validation's."""
+    name = f"{site.name}-{part}"
+    suite = replace(site.suite, schedule="short" if schedule == "short" else "standard")
+    request = assemble.Request(
+        run=name,
+        suite=suite,
+        services=services,
+        workloads=workloads,
+        baseline=None,
+        blocks=blocks,
+        seed=seed,
+        named=frozenset(service.key for service in services),
+        # A build has one key; its other names stand for the same build.
+        pins={service: site.builder.state(_own(service, site.services)) for service in services},
+    )
+    planned = assemble.make_run(request, site.builder, site.runtime, site.engine, site.bench, site.root)
+    takes_part(planned.contestants)
+    run = _compared(planned) if len(workloads) == 1 else planned
+    folder = site.folder / part
+    with Ledger.create(folder, encode(run)) as ledger, site.watched(part) as watcher:
+        watched = (site.measuring or site.bench).watched_by(watcher.phase, ledger.blob)
+        measure_run(run, _slowed(cells_of(run), seed), ledger, watched, watcher, None)
+    return run, tuple(read_records(folder))
+
+
+def takes_part(contestants: tuple[Contestant, ...]) -> tuple[Contestant, ...]:
+    """The contestants. Raises HostError if one does not: a pair less would look like an experiment less."""
+    for one in contestants:
+        if one.identity is None:
+            raise HostError(f"{one.service.key} takes no part: {one.reason}")
+    return contestants
+
+
+def _compared(run: RunFile) -> RunFile:
+    """Controls are compared here, and nowhere else; what this host showed earlier must not decide what it shows now."""
+    workloads = tuple(replace(planned, control=False) for planned in run.workloads)
+    return replace(run, workloads=workloads, resolution=None)
+
+
+def _slowed(cells: Mapping[tuple[str, str], Cell], seed: int) -> dict[tuple[str, str], Cell]:
+    """The same cells, of which those with a share in their name are asked for that much more work."""
+    found = dict(cells)
+    for (workload, key), cell in cells.items():
+        if percent := share_of(key):
+            task = tasks.get(cell.task.name)
+            params = {**cell.case.params, "percent": percent}
+            found[workload, key] = replace(cell, case=task.case(datasets.load(cell.case.dataset), params, seed))
+    return found
+
+
+def _own(service: Service, services: Sequence[Service]) -> Service:
+    """The service of compose.yaml that a name stands for."""
+    key = service.key.partition(":")[0]
+    return next(one for one in services if one.key == key)

@@ -1,0 +1,79 @@
+"""A whole validation: its parts one after the other, and what they found together."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from mlfleet import host
+from mlfleet.model import Service
+from mlfleet.setting import environment_of
+from mlfleet.validate import counts, planted
+from mlfleet.validate.canaries import judge
+from mlfleet.validate.live import Site, canary_run, experiment
+from mlfleet.validate.plan import Plan
+from mlfleet.validate.quota import NOT_SET, quota_run
+from mlfleet.validate.result import Canary, PairSeen, Validation
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is validated, and with which controls, all of them built."""
+
+    kind: Literal["quick", "full"]
+    plan: Plan
+    controls: tuple[Service, ...]
+    # Parts that cannot be measured here, with their reasons.
+    left_out: tuple[str, ...]
+    canaries: bool
+
+
+def canaries(site: Site, controls: Sequence[Service]) -> tuple[Canary, ...]:
+    """What is known of controls beforehand, against what was read; and a quota, which the recipe must refuse."""
+    run, records = canary_run(site, controls)
+    languages = {control.key: control.language for control in controls}
+    cells = {
+        (planned.workload.name, key): [record for record in records if record.trial.cell == cell]
+        for planned in run.workloads
+        for key, cell in planned.cells.items()
+    }
+    quota = quota_run(site, controls[0]) if site.runtime == "docker" else NOT_SET
+    return (*judge(cells, languages), quota)
+
+
+def lies(site: Site, control: Service) -> tuple[Canary, ...]:
+    """Services that lie, each for a reason of its own."""
+    return planted.judge(planted.lies_run(site, control), control)
+
+
+def experiments(site: Site, plan: Plan) -> tuple[PairSeen, ...]:
+    """All of them, the kinds in turn: a machine that is busy for an hour must not spoil one kind alone."""
+    found: list[PairSeen] = []
+    for number in range(1, max(plan.experiments.values(), default=0) + 1):
+        for bound, count in plan.experiments.items():
+            if number <= count:
+                found += experiment(site, plan, bound, number)
+    return tuple(found)
+
+
+def validation(
+    site: Site, asked: Asked, began: float, seen: Sequence[Canary], pairs: tuple[PairSeen, ...]
+) -> Validation:
+    """What all parts found. `began`: time.monotonic() before the first."""
+    setting, environment = environment_of(site.suite, site.runtime, None)
+    return Validation(
+        validation=site.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        kind=asked.kind,
+        schedule=asked.plan.schedule,
+        setting=setting,
+        environment=environment,
+        host_fingerprint=host.fingerprint(host.facts(), {"docker_engine": site.engine}),
+        seconds=time.monotonic() - began,
+        left_out=asked.left_out,
+        canaries=tuple(seen),
+        counts=counts.counts(pairs),
+        limits=counts.limits(pairs, setting, asked.plan.schedule),
+        pairs=pairs,
+    )

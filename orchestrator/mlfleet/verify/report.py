@@ -1,0 +1,113 @@
+"""What a report must say of each cell and comparison, as plain values."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+from mlfleet.verify import numbers
+from mlfleet.verify.estimates import Interval
+from mlfleet.verify.outcomes import METRICS, CellNumbers, Decided
+from mlfleet.verify.plain import Json, Node
+from mlfleet.verify.plan import Run
+
+UNITS: Mapping[str, str] = {"time": "ns", "cpu": "ns", "memory": "bytes"}
+
+
+def cell_of(run: Run, cell: CellNumbers) -> dict[str, Json]:
+    """A cell as a report must give it."""
+    fine = [one for one in cell.trials if one.verdict == "ok"]
+    turns = [turn for one in fine for turn in one.turns]
+    flags = Counter(flag for turn in turns for flag in turn.flags)
+    flagged = sum(bool(turn.flags) for turn in turns)
+    time, cpu = cell.intervals["time"], cell.intervals["cpu"]
+    labels = Counter(node.text() for one in cell.trials for node in one.nodes("labels"))
+    return {
+        "setting": run.setting,
+        "verdict": cell.verdict,
+        "trials": len(cell.trials),
+        "reasons": [*cell.codes],
+        "absent": {name: why for name, why in cell.absent.items() if name in METRICS},
+        "estimates": {name: _estimate(name, cell.intervals[name]) for name in METRICS},
+        "percentiles": {name: _estimate("time", cell.intervals[name]) for name in numbers.PERCENTILES},
+        "percentiles_absent": {name: why for name, why in cell.absent.items() if name in numbers.PERCENTILES},
+        "cpus_used": cpu.ratio[1] / time.ratio[1] if time and cpu else None,
+        "verdicts": {**Counter(one.verdict for one in cell.trials)},
+        "labels": {**labels},
+        "turns": len(turns),
+        "flagged": {
+            "turns": flagged,
+            "share": flagged / len(turns) if turns else None,
+            "flags": {flag: count / len(turns) for flag, count in flags.items()},
+        },
+        "quality": _quality(cell),
+    }
+
+
+def _estimate(metric: str, interval: Interval | None) -> Json:
+    if interval is None:
+        return None
+    low, point, high = interval.ratio
+    ends: dict[str, Json] = {"point": point, "low": low, "high": high}
+    return ends | {"level": interval.level, "blocks": interval.blocks, "unit": UNITS[metric]}
+
+
+def _quality(cell: CellNumbers) -> Json:
+    judged = [quality for one in cell.trials if (quality := one.body.get("quality"))]
+    if not judged:
+        return None
+    return {
+        "decides": judged[0]["decides"].text(),
+        "metrics": _spreads([one["metrics"] for one in judged]),
+        "agreement": _spreads([one["agreement"] for one in judged]),
+    }
+
+
+def _spreads(maps: Sequence[Node]) -> dict[str, Json]:
+    names = dict.fromkeys(name for one in maps for name in one.members())
+    found: dict[str, Json] = {}
+    for name in names:
+        values = [node.number() for one in maps if (node := one.get(name))]
+        found[name] = {"median": median(values), "low": min(values), "high": max(values)} if values else None
+    return found
+
+
+def comparison(run: Run, one: Decided) -> dict[str, Json]:
+    """A comparison as a report must give it."""
+    pair, shown, unit = one.pair, one.shown, UNITS[one.pair.metric]
+    ends = _ends(shown, absolute=pair.absolute)
+    named = one.outcome != "inconclusive"
+    # An interval too wide to name a winner has no point.
+    interval: dict[str, Json] = {"low": ends[0], "point": ends[1] if named else None, "high": ends[2]}
+    nothing: dict[str, Json] = {"low": None, "point": None, "high": None}
+    ratio = nothing if pair.absolute else interval
+    second = _ends(one.second, absolute=pair.absolute)
+    quiet: dict[str, Json] = {"low": second[0], "point": second[1] if named else None, "high": second[2]}
+    return {
+        "setting": run.setting,
+        "outcome": one.outcome,
+        "ratio": ratio["point"],
+        "low": ratio["low"],
+        "high": ratio["high"],
+        "level": shown.level if shown else None,
+        "half_width": (shown.high - shown.low) / 2 if shown else None,
+        "blocks": len(pair.values),
+        "reasons": [*one.reasons],
+        "marks": [*one.marks],
+        "p": shown.p if shown else None,
+        "tested_level": one.tested,
+        "unflagged": quiet | {"blocks": len(pair.quiet)} if shown else None,
+        "resolution": run.resolution(pair.metric),
+        "difference": interval | {"unit": unit} if pair.absolute and shown else None,
+        "values": {
+            "baseline": numbers.middle([a for a, _ in pair.values]),
+            "contestant": numbers.middle([b for _, b in pair.values]),
+            "unit": unit,
+        },
+    }
+
+
+def _ends(interval: Interval | None, *, absolute: bool) -> tuple[float | None, float | None, float | None]:
+    """Low, point and high: ratios, or values of the metric."""
+    if interval is None:
+        return None, None, None
+    return (interval.low, interval.point, interval.high) if absolute else interval.ratio

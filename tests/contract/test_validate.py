@@ -1,0 +1,69 @@
+"""`mlfleet validate`, live and short: liars are seen, the twin passes, a slowed service does what it counts."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from mlfleet import stats
+from mlfleet.catalogue import load_suite
+from mlfleet.commands.validate import site_of
+from mlfleet.interrupt import Stop
+from mlfleet.validate import planted
+from mlfleet.validate.live import measured
+from mlfleet.validate.pairs import pairs_seen
+from mlfleet.validate.plan import control_of, workload_of
+from mlfleet.verdict import Verdict
+
+SUITE = load_suite("validate")
+# Whatever else the machine does: these need no time to be seen.
+CERTAIN = {"debug", "constant", "half"}
+
+
+class Silent:
+    def phase(self, framework, phase):
+        pass
+
+    def block(self, block, number, total):
+        pass
+
+    def done(self, block, records):
+        pass
+
+
+@contextmanager
+def silent(part):
+    yield Silent()
+
+
+@pytest.fixture
+def site(tmp_path):
+    with Stop() as stop, site_of(f"test-{tmp_path.name}", tmp_path, SUITE, "process", 1, stop) as site:
+        yield replace(site, watched=silent)
+
+
+def test_every_lie_is_seen_and_the_honest_twin_passes(site):
+    control = control_of(site.services, "interpreter")
+    found = {one.service.partition(":")[2]: one for one in planted.judge(planted.lies_run(site, control), control)}
+    assert {mark: one for mark, one in found.items() if one.state == "off"} == {}
+    assert {mark for mark in CERTAIN if found[mark].state == "ok"} == CERTAIN
+
+
+@pytest.mark.parametrize("bound", ["interpreter", "compute"])
+def test_a_slowed_service_does_the_share_more_that_it_counts(site, bound):
+    control = control_of(site.services, bound)
+    services = tuple(replace(control, key=f"{control.key}:{name}") for name in ("a", "plus100"))
+    run, records = measured(site, "slowed", services, (workload_of(SUITE, bound),), blocks=2, seed=1, schedule="short")
+    assert {record.verdict for record in records} <= {Verdict.OK, Verdict.DISTURBED}
+    (pair,) = [one for one in pairs_seen(bound, run, records) if one.metric == "time"]
+    assert (pair.share, pair.truth) == (100, 2.0)
+    # In each block twice the work takes about twice the CPU time, whoever else is on the machine.
+    cpu = {}
+    for record in records:
+        (turn,) = record.turns
+        iterations = sum(sample.iterations for sample in turn.samples)
+        cpu.setdefault(record.trial.block, {})[record.trial.framework] = turn.readings["cpu_ns"].value / iterations
+    ratios = [block[services[1].key] / block[services[0].key] for block in cpu.values()]
+    assert min(ratios) > 1.5
+    assert max(ratios) < 2.6
+    assert pair.blocks < stats.MIN_BLOCKS
+    assert pair.point is None

@@ -1,0 +1,64 @@
+"""From a suite to run.json: what was asked for stands there, and the plan holds all blocks that may be measured."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import samples
+from fakes import Fleet
+from mlfleet import assemble
+from mlfleet.catalogue import load_suite
+from mlfleet.commands.common import ROOT
+
+SUITE = replace(load_suite("defend"), threads=("1",), budget_seconds=100)
+WORKLOADS = ("kmeans.fit-iris", "ridge.predict-boston_housing", "control.noop")
+
+
+@pytest.fixture
+def planned(tmp_path, monkeypatch):
+    """The run of a request, nothing asked and no payload made: two frameworks, in one workload only the first."""
+    cells = {
+        WORKLOADS[0]: {"sklearn": samples.Cell(1e6), "linfa": samples.Cell(1e6)},
+        WORKLOADS[1]: {"sklearn": samples.Cell(1e6)},
+        WORKLOADS[2]: {"null-rust": samples.Cell(1e6)},
+    }
+    taking_part = tuple(replace(samples.contestant(key), start_s=1.0) for key in ("sklearn", "linfa", "null-rust"))
+    monkeypatch.setattr(assemble, "contestants", lambda *_: taking_part)
+    monkeypatch.setattr(assemble, "planned_workload", lambda name, *_: samples.planned(name, cells[name]))
+
+    def make(blocks, looks, suite=SUITE):
+        services = tuple(one.service for one in taking_part)
+        request = assemble.Request("r", suite, services, WORKLOADS, None, blocks, 1, frozenset(), looks=looks)
+        return assemble.make_run(request, None, "process", None, Fleet(tmp_path).bench(), ROOT)
+
+    return make
+
+
+def blocks_of(run):
+    return Counter(block.workload for block in run.plan)
+
+
+def test_the_plan_of_a_workload_that_looks_holds_40_blocks_and_that_of_one_without_a_pair_the_first_looks(planned):
+    run = planned(SUITE.blocks, SUITE.looks)
+    assert (run.blocks, run.looks, run.budget_s) == (40, (10, 15, 20, 30, 40), 100)
+    assert blocks_of(run) == {WORKLOADS[0]: 40, WORKLOADS[1]: 10, WORKLOADS[2]: 10}
+    assert run.blocks_text == "10 to 40 blocks"
+
+
+def test_fixed_blocks_are_as_many_for_every_workload(planned):
+    run = planned(7, ())
+    assert (run.blocks, run.looks, run.first_look_s) == (7, (), None)
+    assert set(blocks_of(run).values()) == {7}
+    assert run.blocks_text == "7 blocks"
+
+
+def test_the_forecast_is_known_to_the_first_look_and_at_most(planned):
+    run = planned(SUITE.blocks, SUITE.looks)
+    assert run.first_look_s == pytest.approx(10 * planned(1, ()).forecast_s)
+    # The one workload that is compared ends with its budget of 100 s, the others with ten blocks.
+    assert run.first_look_s < run.forecast_s < planned(40, ()).forecast_s
+
+
+def test_every_constant_of_the_rules_is_in_the_plan(planned):
+    found = planned(5, ()).constants
+    assert (found["stats.ALPHA"], found["looks.PRECISION"], found["schedule.RULES.short.turns"]) == (0.03, 0.02, 1)

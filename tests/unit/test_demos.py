@@ -1,0 +1,114 @@
+"""Re-enactments: what each must show, and that one which shows something else is told apart."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mlfleet import cells, tasks
+from mlfleet.build import BuildState
+from mlfleet.catalogue import load_suite
+from mlfleet.cli import status
+from mlfleet.commands.common import ROOT, services
+from mlfleet.demos import DEMOS, LiveDemo, PlannedDemo, replay
+from mlfleet.demos.imported import ImportedDemo
+from mlfleet.demos.live import SPOILT, SUITE, Stage, faults_together
+from mlfleet.demos.shown import Shown
+from mlfleet.errors import HostError
+from mlfleet.parity import Refusal
+
+LIVE = [demo for demo in DEMOS.values() if isinstance(demo, LiveDemo)]
+IMPORTED = [demo for demo in DEMOS.values() if isinstance(demo, ImportedDemo)]
+
+
+@pytest.mark.parametrize("demo", IMPORTED, ids=lambda demo: demo.name)
+def test_an_imported_table_is_refused_for_each_reason_and_its_twin_passes(demo):
+    shown = demo.replay()
+    assert not shown.missing
+    assert shown.as_awaited
+    assert len(shown.twin) == 6
+
+
+def test_at_equal_quality_the_receipt_alone_refuses():
+    assert {one.code for one in DEMOS["sgd-isotropic"].replay().refused} == {"short_work"}
+
+
+def test_data_that_is_not_there_is_replaced_by_nothing():
+    demo = DEMOS["quiet-fallback"]
+    assert isinstance(demo, PlannedDemo)
+    shown = demo.replay()
+    assert shown.as_awaited
+    assert "boston_housing" in shown.refused[0].detail
+
+
+def test_a_demo_that_shows_something_else_is_told_apart():
+    reason = Refusal("work", "short_work", "", "")
+    shown = Shown("x", "", frozenset({"short_work"}), (reason,), ("passes",), ())
+    assert shown.as_awaited
+    # Not refused for the reason; a twin that was not compared; a gate that refuses everything.
+    for wrong in (
+        replace(shown, refused=(replace(reason, code="outside_tolerance"),)),
+        replace(shown, twin=()),
+        replace(shown, against=(reason,)),
+    ):
+        assert not wrong.as_awaited
+
+
+@pytest.mark.parametrize("demo", LIVE, ids=lambda demo: demo.name)
+def test_a_live_one_names_a_fault_a_workload_and_services_that_exist(demo):
+    spoilt = (ROOT / SPOILT / f"of_{demo.service}.py").read_text()
+    assert f'"{demo.fault}": ' in spoilt
+    assert (ROOT / SPOILT / f"of_{demo.honest}.py").is_file()
+    assert set(demo.needs) <= {service.key for service in services()}
+    suite = load_suite(str(Path(cells.__file__).parent / "demos" / SUITE))
+    assert demo.workload in {workload.name for workload in suite.workloads}
+    for key in (demo.baseline, demo.honest):
+        task = next(workload.task for workload in suite.workloads if workload.name == demo.workload)
+        assert task in tasks.names()
+        assert f'"{task}"' in (ROOT / "services" / key / "service.py").read_text()
+
+
+def test_faults_of_one_workload_share_their_blocks():
+    groups = faults_together(LIVE)
+    assert sum(map(len, groups)) == len(LIVE)
+    assert len({demo.together for demo in LIVE}) == len(groups) < len(LIVE)
+    assert all(len({demo.faulty_key for demo in group}) == len(group) for group in groups)
+
+
+class Missing:
+    def state(self, service):
+        return BuildState("missing", f"{service.key} is not built")
+
+
+def test_what_is_not_built_is_named_with_the_command_that_builds_it(tmp_path):
+    stage = Stage(
+        root=ROOT,
+        services={service.key: service for service in services()},
+        builder=Missing(),
+        bench=lambda *_: pytest.fail("nothing may be launched"),
+        command=lambda _: None,
+        folder=tmp_path,
+        blocks=1,
+        say=lambda _: None,
+    )
+    with pytest.raises(HostError, match="try: mlfleet build null-python sklearn --runtime process"):
+        replay([DEMOS["false-svm"]], stage)
+
+
+def test_the_list_says_what_each_shows_and_needs(capsys):
+    assert status(["demo", "--list", "--json"]) == 0
+    listed = {one["demo"]: one for one in json.loads(capsys.readouterr().out)}
+    assert list(listed) == list(DEMOS)
+    assert listed["headline"]["needs"] == []
+    assert listed["folded-sum"]["needs"] == ["null-python", "cpython"]
+    assert all(one["shows"] and one["awaited"] for one in listed.values())
+
+
+def test_the_exit_code_says_whether_all_was_as_it_must_be(capsys, monkeypatch):
+    assert status(["demo", "sgd-isotropic", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["demos"][0]["as_awaited"] is True
+    monkeypatch.setattr("mlfleet.review.gates._work", lambda _pair: iter(()))
+    assert status(["demo", "sgd-isotropic"]) == 1
+    assert "MISSING  short_work had to refuse it, and did not" in capsys.readouterr().out
+    assert status(["demo", "headlin"]) == 2
+    assert "did you mean 'headline'?" in capsys.readouterr().err

@@ -1,0 +1,72 @@
+"""The page and the terminal say first whether the harness is right, and name what is not."""
+
+import io
+from dataclasses import replace
+
+from mlfleet.codec import decode, encode
+from mlfleet.model import Environment
+from mlfleet.report import validation as report
+from mlfleet.resolution import Limit
+from mlfleet.validate.result import Canary, Count, PairSeen, Validation
+from rich.console import Console
+
+FOUND = Validation(
+    validation="20260102-validate-quick",
+    created="2026-01-02T03:04:05+00:00",
+    kind="quick",
+    schedule="short",
+    setting="1 thread",
+    environment=Environment("cpu", (1,), 1, 1 << 30, "process", "mapped"),
+    host_fingerprint={"cpu_model": "sample"},
+    seconds=601.0,
+    left_out=("all that needs null-rust: not built",),
+    canaries=(Canary("sleep of 20 ms", "null-python", "20 to 20.2 ms", "20.08 ms", "ok"),),
+    counts=(
+        Count("equal services whose 95 % interval excludes 1", 1, 9, "at most 2", "ok"),
+        Count("+5 % found at 10 blocks, memory", 1, 1, "recorded", "not judged"),
+    ),
+    limits=(Limit("1 thread", "short", "time", "compute", 0.0123, 21, 7, 10),),
+    pairs=(
+        PairSeen(
+            "x", "compute", "time", "null-rust:a", "null-rust:plus5", 5, 1.05, True, 10, "different", (), 0.049,
+            0.04, 0.058, 0.038,
+        ),
+    ),
+)  # fmt: skip
+
+
+def terminal(found):
+    out = io.StringIO()
+    report.render_terminal(found, Console(file=out, width=100, color_system=None))
+    return out.getvalue()
+
+
+def test_everything_as_expected():
+    assert report.first_line(FOUND) == "ok: 2 checks as expected, 1 not judged"
+    for text in (terminal(FOUND), report.render_html(FOUND)):
+        for word in ("20.08 ms", "1 of 9", "1.23 %", "21 of 7 services", "all that needs null-rust"):
+            assert word in text
+    assert "1.0502" in report.render_html(FOUND)
+
+
+def test_what_is_off_or_not_shown_is_named_first():
+    lie = Canary("constant <b>output</b>", "null-python:constant", "outside_tolerance", "ok", "off")
+    busy = replace(FOUND.counts[0], name="pairs with 10 undisturbed blocks", state="not shown")
+    found = replace(FOUND, canaries=(*FOUND.canaries, lie), counts=(busy,))
+    names = "constant <b>output</b> (null-python:constant); pairs with 10 undisturbed blocks"
+    assert report.first_line(found) == f"1 OFF, 1 NOT SHOWN of 3 checks: {names}"
+    assert found.failed == ("constant <b>output</b> (null-python:constant)", "pairs with 10 undisturbed blocks")
+    page = report.render_html(found)
+    assert "<b>output" not in page
+    assert "<tr class=invalid>" in page
+
+
+def test_the_page_fetches_and_runs_nothing():
+    page = report.render_html(FOUND)
+    assert "<script" not in page
+    assert "default-src 'none'" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_the_result_is_read_back_as_it_was_written():
+    assert decode(Validation, encode(FOUND)) == FOUND
