@@ -6,6 +6,7 @@ import signal
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -35,8 +36,7 @@ def main() -> int:
         print(f"usage: MLFLEET_SOCKET=<path> python -m mlfleet_sdk <service.py> ({error!r})", file=sys.stderr)
         return 2
     worker = MainThread()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())
+    stop_on_signal(worker)
     service: Future[Service] = Future()
     server, status = bind(settings.socket, Servicer(service, worker, settings))
     service.set_result(load(Path(file)))
@@ -47,6 +47,25 @@ def main() -> int:
     server.stop(STOP_GRACE_S).wait()
     settings.socket.unlink(missing_ok=True)
     return 0
+
+
+def stop_on_signal(worker: MainThread) -> None:
+    """End the worker at SIGTERM or SIGINT, of which a thread learns through a pipe.
+
+    A Python handler would run on the main thread, and that may just be about to wait for work, or another thread have
+    taken the signal: it would not be woken, and the signal be lost.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+    def wait() -> None:
+        os.read(reader, 1)
+        worker.stop()
+
+    Thread(target=wait, daemon=True).start()
 
 
 def read_settings() -> Settings:

@@ -24,7 +24,7 @@ class MainThread:
         return future.result()
 
     def stop(self) -> None:
-        """End `run` after the call under way; safe inside a signal handler (SimpleQueue.put is reentrant)."""
+        """End `run` after the call under way; called from other threads."""
         self._calls.put(None)
 
     def run(self) -> None:
