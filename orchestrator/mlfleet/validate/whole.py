@@ -27,6 +27,8 @@ class Asked:
     # Parts that cannot be measured here, with their reasons.
     left_out: tuple[str, ...]
     canaries: bool
+    # Trials of a control, half of them beside a neighbour; 0: none.
+    neighbours: int = 0
 
 
 def canaries(site: Site, controls: Sequence[Service]) -> tuple[Canary, ...]:
