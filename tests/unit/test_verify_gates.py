@@ -7,7 +7,7 @@ from functools import partial
 
 import mlfleet.summary
 import pytest
-from mlfleet import advice, audits, judged, noise, stats, tasks
+from mlfleet import advice, audits, judged, noise, stats, tasks, values
 from mlfleet.audits import Audit, Outcome
 from mlfleet.ledger_lines import StopBody
 from mlfleet.model import Bound, Reading, Roof, Sample, Sentinel
@@ -335,3 +335,38 @@ def test_quality_over_blocks_is_judged_alike(tmp_path, values, blocks, outcome):
     # Another task is another cell; the sample run's ids are of the first.
     assert {one.field for one in differences(folder) if one.file != "run.json"} == set()
     assert json.loads((folder / JSON).read_text())["comparisons"][0]["outcome"] == outcome
+
+
+def with_latency(change=lambda turn: turn):
+    def added(record):
+        at, found = record.turns[0].received_ns + 10, []
+        for number in range(201):
+            found.append(Sample(1, at, at + 1_000_000 + 1000 * number))
+            at = found[-1].end_ns
+        turn = replace(record.turns[0], sent_ns=found[0].start_ns, received_ns=at, samples=tuple(found))
+        return replace(record, latency=change(turn))
+
+    return added
+
+
+def test_percentiles_come_from_single_iterations(tmp_path, monkeypatch):
+    folder = write_run(tmp_path / "honest", PAIR, change=with_latency())
+    assert differences(folder) == []
+    found = json.loads((folder / JSON).read_text())["cells"][0]["percentiles"]
+    assert (found["p95"]["point"], found["p99"]["point"]) == pytest.approx((1_190_050, 1_198_010), rel=1e-4)
+    monkeypatch.setattr(values, "PERCENTILES", {"p95": (0.90, 40), "p99": (0.99, 200)})
+    assert {"percentiles.p95.point"} <= in_report(write_run(tmp_path / "run", PAIR, change=with_latency()))
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda turn: replace(turn, samples=turn.samples[:-1]), "latency, samples"),
+        (lambda turn: replace(turn, sent_ns=turn.sent_ns + 1), "latency, stamps"),
+        (lambda turn: replace(turn, sent_ns=turn.sent_ns - 1000), "latency, sent"),
+        (lambda turn: replace(turn, samples=(replace(turn.samples[0], iterations=2), *turn.samples[1:])), "iterations"),
+    ],
+)
+def test_a_latency_turn_that_is_none_is_named(tmp_path, change, field):
+    found = in_ledger(write_run(tmp_path / "run", PAIR, change=once(with_latency(change))))
+    assert any(field in one for one in found)

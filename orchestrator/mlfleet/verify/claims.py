@@ -29,7 +29,7 @@ TOO_FAST = 1.4
 def check_claims(run: Run, trial: Trial, findings: Findings) -> None:
     """One trial that is ok and has samples."""
     cpus = len(run.body["environment"]["cpus"].items())
-    for turn in trial.turns:
+    for turn in trial.every_turn:
         for field, found, most in _unexplained(turn, cpus):
             _rule(findings, trial, f"turn {turn.number}, {field}", found, f"at most {most:.0f} ns", holds=found <= most)
     least = least_ns(run, trial)

@@ -71,7 +71,7 @@ def check_machine(run: Run, trials: Sequence[Trial], findings: Findings) -> None
         )
     cpus = len(run.body["environment"]["cpus"].items())
     for trial in trials:
-        for turn in trial.turns:
+        for turn in trial.every_turn:
             _flags(trial, turn, cpus, limits, findings)
         if trial.verdict == "ok":
             found = sorted(disturbances(trial.turns, cpus, limits))
