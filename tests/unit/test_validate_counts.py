@@ -122,6 +122,12 @@ def test_misses_that_an_honest_harness_has_once_in_sixty_times(of, most):
     assert counting.most_misses(of) == most
 
 
+@pytest.mark.parametrize(("of", "state"), [(1, "not judged"), (2, "ok")])
+def test_what_could_not_fail_is_not_judged(of, state):
+    found = by_name([pair(math.log(1.05), share=5)] * of)["95 % intervals that cover the counted +5 %"]
+    assert (found.found, found.of, found.state) == (of, of, state)
+
+
 @pytest.mark.parametrize(("alarms", "state"), [(0, "ok"), (3, "ok"), (4, "off")])
 def test_more_alarms_than_3_of_20_are_off(alarms, state):
     found = by_name([pair(0.02)] * alarms + [pair(0.0)] * (20 - alarms))[ALARMS]
