@@ -130,7 +130,7 @@ def test_pairs_are_by_block_and_not_by_order(tmp_path):
     """Values that follow a common drift: paired they differ by exactly 2, pooled by anything."""
     drift = [
         {**row, "time_s": (1 if row["framework"] == "a" else 2) * 10.0 ** row["block"]}
-        for row in reversed(rows(blocks=8))
+        for row in sorted(rows(blocks=8), key=lambda row: row["block"] if row["framework"] == "a" else -row["block"])
     ]
     time = next(claim for claim in review(tmp_path, drift, baseline="a").cells if claim.metric == "time")
     assert time.outcome == "different"

@@ -98,9 +98,12 @@ def test_a_missing_file_is_told(tmp_path, capsys):
 
 def test_a_table_that_is_too_long_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(reading_module, "MOST_ROWS", 3)
-    rows = "".join(f"a,w{number},1\n" for number in range(4))
-    with pytest.raises(UsageError, match=r"table.csv: line 5: found more than 3 rows"):
-        read(tmp_path, HEAD + rows)
+    rows = [{"framework": "a", "workload": f"w{number}", "time_s": 1} for number in range(4)]
+    with pytest.raises(UsageError, match=r"t.json: record 4: found more than 3 rows"):
+        read(tmp_path, json.dumps(rows), "t.json")
+    # A long CSV is told by its lines, before a million of them are read.
+    with pytest.raises(UsageError, match=r"table.csv: found 5 lines, at most 3 rows awaited"):
+        read(tmp_path, HEAD + "".join(f"a,w{number},1\n" for number in range(4)))
 
 
 def test_byte_order_mark_line_ends_and_order_of_columns_change_nothing(tmp_path):
