@@ -25,7 +25,7 @@ from mlfleet.report import validation as report
 from mlfleet.resolution import Resolution
 from mlfleet.setting import environment_of
 from mlfleet.validate import neighbour, whole
-from mlfleet.validate.live import Site
+from mlfleet.validate.live import Site, once
 from mlfleet.validate.plan import BOUNDS, FULL, QUICK, Plan, control_of
 from mlfleet.validate.planted import command_of
 from mlfleet.validate.result import Canary, PairSeen, Validation
@@ -155,7 +155,9 @@ def site_of(name: str, folder: Path, suite: Suite, runtime: Runtime, seed: int, 
         return command_of(local_command(replace(service, key=service.key.partition(":")[0])), service, ROOT)
 
     engine, builder = engine_version(runtime), builds.builder(runtime, ROOT)
-    with open_bench(name, runtime, stop, command) as bench:
+    with open_bench(name, runtime, stop, command) as opened:
+        # Probing it takes as long as a block, and all runs of a validation are on the same CPUs.
+        bench = replace(opened, roof=once(opened.roof))
         yield Site(name, folder, ROOT, suite, services(), runtime, engine, builder, bench, seed, watched)
 
 
