@@ -106,7 +106,22 @@ def test_a_trial_that_was_disturbed_is_not_ok(tmp_path, by):
     readings = {name.value: value for flag, names in NOISY for name, value in names.items() if flag == by}
     change = once(reads(flags=(by,), **readings))
     found = differences(write_run(tmp_path / "run", PAIR, planned=flagging, change=change))
-    assert (f"disturbed: {by}", "verdict") in {(one.recomputed, one.field) for one in found}
+    assert (f'["{by}"]', "flags") in {(one.recomputed, one.field) for one in found}
+
+
+def test_a_number_that_is_disliked_cannot_be_called_disturbed(tmp_path):
+    def disliked(record):
+        return replace(
+            record, verdict=Verdict.DISTURBED, reason="others used 90 % of the CPU set", flags=("contended",)
+        )
+
+    make = partial(write_run, cells=PAIR, planned=flagging)
+    found = differences(make(tmp_path / "flagged", change=once(disliked)))
+    assert {(one.field, one.found, one.recomputed) for one in found} == {("flags", '["contended"]', "[]")}
+    found = differences(make(tmp_path / "bare", change=once(lambda r: replace(disliked(r), flags=()))))
+    assert {(one.field, one.recomputed) for one in found} == {("verdict", "ok: nothing disturbed it")}
+    short = once(lambda r: replace(disliked(r), flags=("memory_short",)))
+    assert differences(make(tmp_path / "short", change=short)) == []
 
 
 def test_an_unusual_sentinel_flags_its_turn_in_what_was_published(tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ LINEAR, PAIRS = (1.7, 2.3), 5
 # A try that waited for a CPU for more than this share of its time does not count against a service.
 WAITED_SHARE = 0.05
 # Where all did, CPU time is looked at, from so much of a sample on: less is the handling of its call.
-CALL_CPU_NS = 3 * MS
+CALL_CPU_NS, GROWS = 3 * MS, 1.3
 IDLE_NS = 10 * MS
 WAITS_SHARE = 0.5
 TOO_FAST = 1.4
@@ -38,8 +38,8 @@ def check_claims(run: Run, trial: Trial, findings: Findings) -> None:
         _rule(findings, trial, "time", time, f"at least {least:.4g} ns, at the speed of light", holds=time >= least)
     tries = _tries(trial)
     if tries:
-        holds = _is_linear(tries) or not any(is_quiet for _, is_quiet in tries)
-        ratios: list[Json] = [ratio for ratio, _ in tries]
+        holds = any(fits for _, fits, _ in tries) or not any(counts for _, _, counts in tries)
+        ratios: list[Json] = [ratio for ratio, _, _ in tries]
         _rule(findings, trial, "linear", ratios, "1.7 to 2.3 in one try of five pairs", holds=holds)
     if idle := trial.body.get("idle_cpu"):
         spent = reading(idle).value
@@ -111,8 +111,8 @@ def _doubling(pairs: Sequence[Sample]) -> float:
     return long / max(short, 1)
 
 
-def _tries(trial: Trial) -> list[tuple[float, bool]]:
-    """Of each five pairs the ratio, and whether the machine was quiet enough for it to count against the service."""
+def _tries(trial: Trial) -> list[tuple[float, bool, bool]]:
+    """Of each five pairs the ratio, whether it is that of twice the work, and whether it counts against the service."""
     pairs = [sample(node) for node in trial.nodes("linear")]
     found = []
     waits = trial.nodes("linear_waited_ns")
@@ -124,24 +124,21 @@ def _tries(trial: Trial) -> list[tuple[float, bool]]:
             or waited.value is None
             or waited.integer() <= WAITED_SHARE * (tried[-1].end - tried[0].start)
         )
-        found.append((_doubling(tried), is_quiet))
+        ratio = _doubling(tried)
+        found.append((ratio, LINEAR[0] <= ratio <= LINEAR[1], is_quiet))
     spent = [node.integer() for node in trial.nodes("linear_cpu_ns")]
     if spent:
         # k, 2k, 2k, k, k, 2k, ...
         short = median(ns for at, ns in enumerate(spent) if at % 4 in {0, 3})
         long = median(ns for at, ns in enumerate(spent) if at % 4 in {1, 2})
-        found += [(long / short, True)] if short >= CALL_CPU_NS else []
+        found += [(long / short, long / short >= GROWS, True)] if short >= CALL_CPU_NS else []
     return found
-
-
-def _is_linear(tries: Sequence[tuple[float, bool]]) -> bool:
-    return any(LINEAR[0] <= ratio <= LINEAR[1] for ratio, _ in tries)
 
 
 def _labels(run: Run, trial: Trial) -> list[str]:
     """What a reader must know of a trial that passed."""
     tries = _tries(trial)
-    unseen = bool(tries) and not _is_linear(tries) and not any(is_quiet for _, is_quiet in tries)
+    unseen = bool(tries) and not any(fits or counts for _, fits, counts in tries)
     return [*_of_turns(run, trial), *(["linear in k not judged"] if unseen else [])]
 
 
