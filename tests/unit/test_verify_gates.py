@@ -7,13 +7,15 @@ from functools import partial
 
 import mlfleet.summary
 import pytest
-from mlfleet import advice, audits, judged, noise, stats, tasks, values
+from mlfleet import advice, audits, judged, noise, schedule, stats, tasks, values
 from mlfleet.audits import Audit, Outcome
+from mlfleet.constants import constants
 from mlfleet.ledger_lines import StopBody
 from mlfleet.model import Bound, Reading, Roof, Sample, Sentinel
 from mlfleet.names import Name
 from mlfleet.resolution import Limit, Resolution
 from mlfleet.verdict import Verdict
+from mlfleet.verify.constants import CONSTANTS
 from mlfleet.verify.whole import Progress, verify
 from runs import write_run
 from samples import CELLS, Cell
@@ -385,3 +387,45 @@ def test_percentiles_come_from_single_iterations(tmp_path, monkeypatch):
 def test_a_latency_turn_that_is_none_is_named(tmp_path, change, field):
     found = in_ledger(write_run(tmp_path / "run", PAIR, change=once(with_latency(change))))
     assert any(field in one for one in found)
+
+
+def warm_up(*times):
+    found, at = [], 0
+    for ns in times:
+        found.append(Sample(1, at, at + ns))
+        at += ns
+    return tuple(found)
+
+
+@pytest.mark.parametrize(
+    ("samples", "steady"),
+    [
+        (warm_up(*range(2_000_000, 1_000_000, -100_000)), False),
+        (warm_up(*[1_000_000, 1_020_000] * 5), True),
+        (warm_up(*(1_000_000 + 500 * n for n in range(10))), True),
+        (warm_up(*[1_000_000] * 4), None),
+    ],
+)
+def test_a_warm_up_is_judged_alike(tmp_path, samples, steady):
+    assert schedule.steady(samples) is steady
+    labels = ("not steady",) if steady is False else ()
+    for said, named in ((steady, False), (steady is not True, True)):
+        change = once(claims(warm_up=samples, steady=said, labels=labels))
+        found = in_ledger(write_run(tmp_path / str(said), PAIR, change=change))
+        assert ("steady" in found) is named, found
+
+
+def test_a_run_that_was_decided_by_other_constants_is_named(tmp_path):
+    def lenient(run):
+        return replace(run, constants={**run.constants, "stats.MIN_BLOCKS": 3, "gates.LINEAR_LOW": 1.0})
+
+    found = differences(write_run(tmp_path / "run", PAIR, planned=lenient))
+    assert {(one.field, one.found, one.recomputed) for one in found} == {
+        ("constants.stats.MIN_BLOCKS", "3", "5"),
+        ("constants.gates.LINEAR_LOW", "1.0", "1.7"),
+    }
+
+
+def test_the_constants_of_the_writer_are_the_ones_that_are_checked():
+    """A constant that was renamed would be checked no more."""
+    assert set(CONSTANTS) - set(constants()) == set()

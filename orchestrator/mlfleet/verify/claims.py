@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from mlfleet.verify import numbers
+from mlfleet.verify import estimates, numbers
 from mlfleet.verify.chain import LEDGER
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.plain import Json
@@ -24,6 +24,8 @@ CALL_CPU_NS, GROWS = 3 * MS, 1.3
 IDLE_NS = 10 * MS
 WAITS_SHARE = 0.5
 TOO_FAST = 1.4
+# Warm-up: samples of which a trend is told, fewer where each is long, and the change over them that is none.
+STEADY_WINDOW, STEADY_LEAST, STEADY_LONG_NS, STEADY_CHANGE = 10, 5, 100 * MS, 0.01
 
 
 def check_claims(run: Run, trial: Trial, findings: Findings) -> None:
@@ -44,6 +46,10 @@ def check_claims(run: Run, trial: Trial, findings: Findings) -> None:
     if idle := trial.body.get("idle_cpu"):
         spent = reading(idle).value
         _rule(findings, trial, "idle_cpu", spent, "at most 10 ms", holds=spent is None or spent <= IDLE_NS)
+    warm_up = [sample(node) for node in trial.nodes("warm_up")]
+    if warm_up:
+        said = trial.body.members().get("steady")
+        findings.held(LEDGER, trial.line, "steady", said, estimates.is_steady(*_window(warm_up)), kind=_KIND)
     if trial.body.get("labels") is not None:
         labels: list[Json] = [*trial.body["labels"].texts()]
         findings.held(LEDGER, trial.line, "labels", labels, [*_labels(run, trial)], kind=_KIND)
@@ -102,6 +108,14 @@ def _unexplained(turn: Turn, cpus: int) -> list[tuple[str, float, float]]:
     if spent is not None:
         rules.append(("CPU time", spent, (claimed * (1 + SHARE) + METER_NS) * cpus))
     return rules
+
+
+def _window(warm_up: Sequence[Sample]) -> tuple[list[float], float]:
+    """The last times of a warm-up, enough to tell a trend or none, and the change that is none."""
+    last = warm_up[-1]
+    count = STEADY_LEAST if last.end - last.start > STEADY_LONG_NS else STEADY_WINDOW
+    times = [one.per_iteration for one in warm_up[-count:]]
+    return (times if len(times) >= STEADY_LEAST else []), STEADY_CHANGE
 
 
 def _doubling(pairs: Sequence[Sample]) -> float:

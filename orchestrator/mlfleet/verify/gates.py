@@ -14,11 +14,11 @@ from mlfleet.verify.trials import GROUPS, Trial, Turn, sample
 _KIND = "gates"
 MS, S = 1_000_000, 1_000_000_000
 # Least length of a sample, timed samples of a turn, turns of a trial, by the schedule of the suite.
-_SCHEDULES = {"standard": (25 * MS, 10, 3), "short": (5 * MS, 4, 1)}
+SCHEDULES = {"standard": (25 * MS, 10, 3), "short": (5 * MS, 4, 1)}
 # Single iterations, of which a 99th percentile can be told.
 LATENCY_SAMPLES = 200
 # A quarter above the least length is aimed at.
-_HEADROOM = 1.25
+HEADROOM = 1.25
 
 
 def check_plan(run: Run, findings: Findings) -> None:
@@ -122,9 +122,9 @@ def _schedule(run: Run, trial: Trial, gate: _Gate) -> None:
 
 def _calibrated(run: Run, per_iteration: float) -> tuple[int, int, int, int]:
     """The table of the measurement rules: iterations a sample, timed samples, discarded ones, turns."""
-    least, timed, turns = _SCHEDULES[run.body["schedule"].text()]
+    least, timed, turns = SCHEDULES[run.body["schedule"].text()]
     if per_iteration < least:
-        return math.ceil(_HEADROOM * least / per_iteration), timed, 1, turns
+        return math.ceil(HEADROOM * least / per_iteration), timed, 1, turns
     if per_iteration <= S:
         return 1, min(max(math.ceil(250 * MS / per_iteration), 4), timed), 1, turns
     return (1, 4, 0, min(2, turns)) if per_iteration <= 10 * S else (1, 1, 0, 1)
