@@ -79,6 +79,8 @@ ONE_SIDE = [
     ({"time_scope": "process"}, "time_scope", "meter"),
     ({"block": None}, "unpaired", "statistics"),
     ({"trials": 10}, "no_raw_values", "statistics"),
+    # A mean, written into every block.
+    ({"time_s": 2.0}, "no_raw_values", "statistics"),
     ({"verdict": "outside_tolerance"}, "outside_tolerance", "table"),
     ({"task": "sum.arange"}, "other_task", "work"),
 ]
