@@ -5,7 +5,7 @@ import json
 import pytest
 from mlfleet.cli import status
 from mlfleet.errors import UsageError
-from mlfleet.review import Known, read_known, read_table
+from mlfleet.review import Known, columns, read_known, read_table
 from mlfleet.review import reading as reading_module
 
 HEAD = "framework,workload,time_s\n"
@@ -176,3 +176,14 @@ def test_known_facts_fill_what_is_absent_and_change_nothing_that_is_there(tmp_pa
 def test_a_bad_file_of_facts_is_told(tmp_path, document, told):
     with pytest.raises(UsageError, match=told):
         read_known(write(tmp_path, json.dumps(document), "known.json"))
+
+
+def test_every_column_is_listed(capsys):
+    assert status(["review", "--columns"]) == 0
+    listed = capsys.readouterr().out
+    units = {*columns.NS, *columns.BYTES}
+    for name, column in columns.COLUMNS.items():
+        stem, _, unit = name.rpartition("_")
+        known = stem if unit in units | {"percent"} and stem else name
+        assert known.removeprefix("peak_") in listed or column.scope, name
+    assert status(["review"]) == 2
