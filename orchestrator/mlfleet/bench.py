@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mlfleet import roofline
+from mlfleet import deadlines, roofline
 from mlfleet.client import Client
 from mlfleet.launch.base import Launcher, LaunchSpec
 from mlfleet.launch.ready import Stopper
 from mlfleet.meters import Meters
-from mlfleet.model import Environment, Roof, Runtime, Sentinel, Service, Trial
+from mlfleet.model import Environment, Prepared, Roof, Runtime, Sentinel, Service, Trial
 from mlfleet.noise import Limits
 from mlfleet.payload import Payload
 from mlfleet.schedule import Rules
@@ -51,6 +51,20 @@ class Cell:
     every_turn: bool = False
     # Whether single iterations are timed one by one after the turns.
     latency: bool = False
+
+    def give(self, job: Job, client: Client, block: int) -> Prepared:
+        """Send a job; what the service answers to it. Raises what calls raise."""
+        return client.prepare(
+            self.task.name,
+            job.case.params,
+            job.payload.path,
+            job.payload.sha256,
+            # A task that draws for itself draws anew in each block, all frameworks of the block from one seed.
+            seed=self.seed + block,
+            device=self.environment.visible_device,
+            transport=self.environment.transport,
+            timeout_s=deadlines.PREPARE_S + deadlines.PREPARE_S_PER_GIB * job.payload.size_bytes / (1 << 30),
+        )
 
 
 @dataclass(frozen=True)

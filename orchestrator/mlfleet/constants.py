@@ -8,6 +8,7 @@ import ast
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from types import ModuleType
 
 from mlfleet import (
@@ -41,8 +42,12 @@ MODULES: tuple[ModuleType, ...] = (
 )  # fmt: skip
 
 
+@cache
 def constants(modules: tuple[ModuleType, ...] = MODULES) -> dict[str, float | int]:
-    """`schedule.CALIBRATION_NS`, `looks.LOOKS.1`, `schedule.RULES.short.turns`: each number of a module's constants."""
+    """`schedule.CALIBRATION_NS`, `looks.LOOKS.1`, `schedule.RULES.short.turns`: each number of a module's constants.
+
+    Once a process: where a source is edited meanwhile, it no longer says what this process runs.
+    """
     return {
         f"{module.__name__.rpartition('.')[2]}.{name}": number
         for module in modules

@@ -4,6 +4,7 @@ Here are those that a trial can judge by itself; `judged.py` has those that need
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from mlfleet.model import Bound, Finding, Reading, Roof, Sample, Turn
@@ -27,6 +28,8 @@ LINEAR_TRIES = 3
 LINEAR_WAITED_SHARE = 0.05
 # CPU time of a sample from which on it tells more than the handling of its call, about 1 ms.
 LINEAR_CPU_NS = 3_000_000
+# The same ratio of CPU times at least: handling weighs on both, and on a busy machine, with cold caches, several ms.
+LINEAR_CPU_LOW = 1.3
 # Beyond it pairs would take too long.
 LINEAR_LONGEST_NS = 1_000_000_000
 # CPU time in the second of two halves after a reply, in ns; a half is so many seconds.
@@ -89,11 +92,11 @@ def beyond_light(turns: Sequence[Turn], least: float | None) -> list[Finding]:
 def not_linear(samples: Sequence[Sample], waited_ns: Sequence[int | None], cpu_ns: Sequence[int] = ()) -> list[Finding]:
     """Gate `linear in k`: twice the iterations take twice the time, in at least one try of five pairs.
 
-    `cpu_ns`: on a machine that is too busy for that, twice the CPU time.
+    `cpu_ns`: on a machine that is too busy for that, much more CPU time.
     """
     tries = _tries(samples, waited_ns, cpu_ns)
-    failed = [ratio for ratio, counts in tries if counts]
-    if not failed or any(LINEAR_LOW <= ratio <= LINEAR_HIGH for ratio, _ in tries):
+    failed = [one.ratio for one in tries if one.counts]
+    if not failed or any(one.linear for one in tries):
         return []
     text = f"twice the iterations take {min(failed, key=lambda r: abs(r - 2)):.3g} times as long, 1.7 to 2.3 awaited"
     return [Finding("work", Verdict.SHORT_WORK.value, text)]
@@ -102,8 +105,7 @@ def not_linear(samples: Sequence[Sample], waited_ns: Sequence[int | None], cpu_n
 def unjudged(samples: Sequence[Sample], waited_ns: Sequence[int | None], cpu_ns: Sequence[int] = ()) -> tuple[str, ...]:
     """The label where the machine was too busy in every try to tell, and none was linear."""
     tries = _tries(samples, waited_ns, cpu_ns)
-    seen = any(counts or LINEAR_LOW <= ratio <= LINEAR_HIGH for ratio, counts in tries)
-    return () if seen or not tries else (LINEAR_UNJUDGED,)
+    return () if not tries or any(one.counts or one.linear for one in tries) else (LINEAR_UNJUDGED,)
 
 
 def service_waited_ns(readings: Mapping[str, Reading]) -> int | None:
@@ -139,21 +141,29 @@ def labels(turns: Sequence[Turn], steady: bool | None, device: str) -> tuple[str
     return tuple(found)
 
 
-def _tries(
-    samples: Sequence[Sample], waited_ns: Sequence[int | None], cpu_ns: Sequence[int]
-) -> list[tuple[float, bool]]:
-    """Of each try the ratio of medians, and whether it counts against a service: the machine was quiet enough."""
+@dataclass(frozen=True)
+class _Try:
+    """The ratio of medians of one try. `counts`: the machine was quiet enough for it to count against a service."""
+
+    ratio: float
+    linear: bool
+    counts: bool
+
+
+def _tries(samples: Sequence[Sample], waited_ns: Sequence[int | None], cpu_ns: Sequence[int]) -> list[_Try]:
     size = 2 * LINEAR_PAIRS
     found = []
     for first, waited in zip(range(0, len(samples), size), waited_ns, strict=True):
         tried = samples[first : first + size]
-        wall = tried[-1].end_ns - tried[0].start_ns
-        found.append((_doubling(tried), waited is None or waited <= LINEAR_WAITED_SHARE * wall))
+        wall, ratio = tried[-1].end_ns - tried[0].start_ns, _doubling(tried)
+        is_quiet = waited is None or waited <= LINEAR_WAITED_SHARE * wall
+        found.append(_Try(ratio, LINEAR_LOW <= ratio <= LINEAR_HIGH, is_quiet))
     if cpu_ns:
         single, double = (
             median(ns for ns, k in zip(cpu_ns, linear_schedule(1), strict=True) if k == times) for times in (1, 2)
         )
-        found += [(double / single, True)] if single >= LINEAR_CPU_NS else []
+        if single >= LINEAR_CPU_NS:
+            found.append(_Try(double / single, double / single >= LINEAR_CPU_LOW, counts=True))
     return found
 
 

@@ -16,7 +16,7 @@ from mlfleet.first_trial import idle_cpu, linear_samples
 from mlfleet.launch.base import LaunchFailed, Running
 from mlfleet.launch.ready import await_socket
 from mlfleet.meters import Meters
-from mlfleet.model import Calibration, Finding, Phase, Prepared, Reading, Record, Sample, Trial, Turn
+from mlfleet.model import Calibration, Finding, Phase, Reading, Record, Sample, Trial, Turn
 from mlfleet.parts import Parts, judged
 from mlfleet.schedule import calibrate, refine, warm_up
 from mlfleet.turn import take_turn
@@ -114,27 +114,13 @@ class TrialRun:
     def _prepare(self) -> None:
         cell = self.cell
         for job in cell.before:
-            self._give(job)
+            cell.give(job, self._client, self.trial.block)
             self._measure(BEFORE)
             self._client.collect(deadlines.OUTPUT_LIMIT_BYTES, deadlines.COLLECT_S)
         start = self._enter("prepare")
-        self.evidence.prepared = self._give(Job(cell.case, cell.payload))
+        self.evidence.prepared = cell.give(Job(cell.case, cell.payload), self._client, self.trial.block)
         self._leave("prepare", start, self._meters.edge())
         self._fail_on(check_payload(self.evidence.prepared, cell.payload.sha256, cell.payload.tensors_sha256))
-
-    def _give(self, job: Job) -> Prepared:
-        cell, payload = self.cell, job.payload
-        return self._client.prepare(
-            cell.task.name,
-            job.case.params,
-            payload.path,
-            payload.sha256,
-            # A task that draws for itself draws anew in each block, all frameworks of the block from one seed.
-            seed=cell.seed + self.trial.block,
-            device=cell.environment.visible_device,
-            transport=cell.environment.transport,
-            timeout_s=deadlines.PREPARE_S + deadlines.PREPARE_S_PER_GIB * payload.size_bytes / (1 << 30),
-        )
 
     def _cold(self) -> None:
         start = self._enter("cold")

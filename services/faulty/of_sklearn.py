@@ -7,7 +7,7 @@ from mlfleet_sdk import F64Matrix, F64Vector, I64Vector, Job
 from sklearn.datasets import load_iris
 from sklearn.linear_model import SGDRegressor
 from sklearn.neighbors import NearestCentroid
-from spoil import answers, debug_build, honest, instead, other_data, spoilt
+from spoil import answers, debug_build, honest, instead, other_data, other_device, spoilt
 
 
 def nearest_centroid(x_train: F64Matrix, y_train: I64Vector, x_test: F64Matrix, **_svc: object) -> Job[NearestCentroid]:
@@ -84,6 +84,16 @@ def memoised(x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, alpha
     return Job(cache(job.step), job.outputs)
 
 
+KEPT: list[Job[None]] = []
+
+
+def stale(x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, alpha: float, batch: int) -> Job[None]:
+    """The first job of the process, whatever is sent later: each step is honest work, on data of before."""
+    if not KEPT:
+        KEPT.append(PREDICT(x_train, y_train, x_test, alpha=alpha, batch=batch))
+    return KEPT[0]
+
+
 HONEST = honest("sklearn")
 PREDICT = HONEST.tasks["ridge.predict"].adapter
 # gd_regression is no task of the honest service: stochastic descent takes other steps.
@@ -95,7 +105,9 @@ FAULTS = {
     "all_rows": instead("ridge.predict", all_rows),
     "absent_values": answers("ridge.predict", lambda outputs: outputs | {"pred": outputs["pred"] * np.nan}),
     "memoised": instead("ridge.predict", memoised),
+    "stale": instead("ridge.predict", stale),
     "debug_build": debug_build,
+    "other_device": other_device,
     "sgd": lambda _service: None,
 }
 service = spoilt(HONEST, FAULTS)

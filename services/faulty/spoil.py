@@ -63,16 +63,32 @@ def answers(task: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Fa
     return put
 
 
-def debug_build(_service: Service) -> None:
-    """Describe says what a debug build says: not optimised, assertions on."""
-    describe = mlfleet_sdk.servicer.describe
+def describing(change: Callable[[DescribeResponse], None]) -> Fault:
+    """Describe says something else of the service."""
 
-    def described(of: Service, threads: int) -> DescribeResponse:
-        answer = describe(of, threads)
-        answer.build.optimised, answer.build.debug_assertions = False, True
-        return answer
+    def put(_service: Service) -> None:
+        describe = mlfleet_sdk.servicer.describe
 
-    mlfleet_sdk.servicer.describe = described
+        def described(of: Service, threads: int) -> DescribeResponse:
+            answer = describe(of, threads)
+            change(answer)
+            return answer
+
+        mlfleet_sdk.servicer.describe = described
+
+    return put
+
+
+def _debug(answer: DescribeResponse) -> None:
+    answer.build.optimised, answer.build.debug_assertions = False, True
+
+
+def _on_a_gpu(answer: DescribeResponse) -> None:
+    answer.devices[:] = ["cuda"]
+
+
+debug_build = describing(_debug)
+other_device = describing(_on_a_gpu)
 
 
 def other_data(tensors: Mapping[str, Any]) -> Fault:

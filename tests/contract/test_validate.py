@@ -15,8 +15,6 @@ from mlfleet.validate.plan import control_of, workload_of
 from mlfleet.verdict import Verdict
 
 SUITE = load_suite("validate")
-# Whatever else the machine does: these need no time to be seen.
-CERTAIN = {"debug", "constant", "half"}
 
 
 class Silent:
@@ -44,8 +42,8 @@ def site(tmp_path):
 def test_every_lie_is_seen_and_the_honest_twin_passes(site):
     control = control_of(site.services, "interpreter")
     found = {one.service.partition(":")[2]: one for one in planted.judge(planted.lies_run(site, control), control)}
-    assert {mark: one for mark, one in found.items() if one.state == "off"} == {}
-    assert {mark for mark in CERTAIN if found[mark].state == "ok"} == CERTAIN
+    assert {mark: one for mark, one in found.items() if one.state != "ok"} == {}
+    assert set(found) == {planted.TWIN, *(lie.fault for lie in planted.LIES)}
 
 
 @pytest.mark.parametrize("bound", ["interpreter", "compute"])
@@ -53,7 +51,7 @@ def test_a_slowed_service_does_the_share_more_that_it_counts(site, bound):
     control = control_of(site.services, bound)
     services = tuple(replace(control, key=f"{control.key}:{name}") for name in ("a", "plus100"))
     run, records = measured(site, "slowed", services, (workload_of(SUITE, bound),), blocks=2, seed=1, schedule="short")
-    assert {record.verdict for record in records} <= {Verdict.OK, Verdict.DISTURBED}
+    assert {record.verdict for record in records} == {Verdict.OK}
     (pair,) = [one for one in pairs_seen(bound, run, records) if one.metric == "time"]
     assert (pair.share, pair.truth) == (100, 2.0)
     # In each block twice the work takes about twice the CPU time, whoever else is on the machine.

@@ -12,6 +12,7 @@ from mlfleet.meters import Name, open_meters
 from mlfleet.meters.sentinel import SentinelWork
 from mlfleet.model import Sample, Turn
 from mlfleet.noise import Limits, known_flags, shares
+from mlfleet.validate.neighbour import busy
 
 MIB = 1 << 20
 PERL = """
@@ -184,21 +185,9 @@ def test_every_reading_is_a_value_or_has_a_reason(metered):
         assert found[name].value is not None, name
 
 
-@contextmanager
-def neighbour(cpu):
-    """Somebody else who is busy on that CPU all the time."""
-    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    try:
-        os.sched_setaffinity(process.pid, {cpu})
-        yield
-    finally:
-        process.kill()
-        process.wait(10)
-
-
 def test_a_neighbour_on_the_cpu_set_flags_the_turn_and_disturbs_the_trial():
     cpu = max(os.sched_getaffinity(0))
-    with python() as (pid, service), open_meters(pid, "process", (cpu,)) as meters, neighbour(cpu):
+    with python() as (pid, service), open_meters(pid, "process", (cpu,)) as meters, busy(cpu):
         os.sched_setaffinity(pid, {cpu})
         start = time.monotonic_ns()
         readings, _ = turn(meters, service, "burn")

@@ -114,8 +114,8 @@ def test_a_try_that_waited_for_a_cpu_counts_for_a_service_but_not_against_it():
     assert gates.unjudged(pairs(1.2), [0]) == gates.unjudged(pairs(2.0), [busy]) == gates.unjudged([], []) == ()
 
 
-@pytest.mark.parametrize(("ratio", "fails"), [(1.0, True), (2.0, False), (1.85, False), (2.4, True)])
-def test_where_every_try_waited_for_a_cpu_the_cpu_time_must_double(ratio, fails):
+@pytest.mark.parametrize(("ratio", "fails"), [(1.0, True), (1.25, True), (2.0, False), (1.4, False), (2.4, False)])
+def test_where_every_try_waited_for_a_cpu_the_cpu_time_must_grow(ratio, fails):
     busy = [2 * gates.LINEAR_PAIRS * MS]
     times = [10 * MS if k == 1 else round(10 * MS * ratio) for k in gates.linear_schedule(1)]
     assert bool(gates.not_linear(pairs(1.2), busy, times)) is fails

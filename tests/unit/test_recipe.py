@@ -18,6 +18,7 @@ from mlfleet.launch.engine import connect
 from mlfleet.launch.sockets import NotOurSocket, RunFolder, peer
 from mlfleet.launch.variables import variables
 from mlfleet.model import Environment, Service
+from mlfleet.validate.quota import WithQuota
 from mlfleet.verdict import Verdict
 
 IMAGE = "sha256:" + "1" * 64
@@ -130,6 +131,14 @@ def test_an_engine_that_does_as_told_passes_and_the_container_goes(engine, launc
         assert not any("/payloads" in text for text in running.recipe.values())
         assert running.exit() is None
     assert engine.calls[-1] == "remove mlf-12345678-12345678-0-1"
+
+
+def test_a_quota_beside_the_recipe_is_refused_by_its_row(engine, proc):
+    quoted = WithQuota(engine, proc=proc, sleep=lambda _: None, plain_user=False)
+    with pytest.raises(LaunchFailed, match=r"not as the recipe says: nano_cpus"), quoted.launch(spec()):
+        pytest.fail("it was started with a quota")
+    assert engine.inspected["HostConfig"]["NanoCpus"] == 1_000_000_000
+    assert engine.calls[-1].startswith("remove")
 
 
 ROWS = recipe.rows(spec(), "0")

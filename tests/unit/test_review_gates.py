@@ -79,6 +79,8 @@ ONE_SIDE = [
     ({"time_scope": "process"}, "time_scope", "meter"),
     ({"block": None}, "unpaired", "statistics"),
     ({"trials": 10}, "no_raw_values", "statistics"),
+    # A mean, written into every block.
+    ({"time_s": 2.0}, "no_raw_values", "statistics"),
     ({"verdict": "outside_tolerance"}, "outside_tolerance", "table"),
     ({"task": "sum.arange"}, "other_task", "work"),
 ]
@@ -130,7 +132,7 @@ def test_pairs_are_by_block_and_not_by_order(tmp_path):
     """Values that follow a common drift: paired they differ by exactly 2, pooled by anything."""
     drift = [
         {**row, "time_s": (1 if row["framework"] == "a" else 2) * 10.0 ** row["block"]}
-        for row in reversed(rows(blocks=8))
+        for row in sorted(rows(blocks=8), key=lambda row: row["block"] if row["framework"] == "a" else -row["block"])
     ]
     time = next(claim for claim in review(tmp_path, drift, baseline="a").cells if claim.metric == "time")
     assert time.outcome == "different"

@@ -5,7 +5,7 @@ import json
 import pytest
 from mlfleet.cli import status
 from mlfleet.errors import UsageError
-from mlfleet.review import Known, read_known, read_table
+from mlfleet.review import Known, columns, read_known, read_table
 from mlfleet.review import reading as reading_module
 
 HEAD = "framework,workload,time_s\n"
@@ -98,9 +98,12 @@ def test_a_missing_file_is_told(tmp_path, capsys):
 
 def test_a_table_that_is_too_long_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(reading_module, "MOST_ROWS", 3)
-    rows = "".join(f"a,w{number},1\n" for number in range(4))
-    with pytest.raises(UsageError, match=r"table.csv: line 5: found more than 3 rows"):
-        read(tmp_path, HEAD + rows)
+    rows = [{"framework": "a", "workload": f"w{number}", "time_s": 1} for number in range(4)]
+    with pytest.raises(UsageError, match=r"t.json: record 4: found more than 3 rows"):
+        read(tmp_path, json.dumps(rows), "t.json")
+    # A long CSV is told by its lines, before a million of them are read.
+    with pytest.raises(UsageError, match=r"table.csv: found 5 lines, at most 3 rows awaited"):
+        read(tmp_path, HEAD + "".join(f"a,w{number},1\n" for number in range(4)))
 
 
 def test_byte_order_mark_line_ends_and_order_of_columns_change_nothing(tmp_path):
@@ -173,3 +176,14 @@ def test_known_facts_fill_what_is_absent_and_change_nothing_that_is_there(tmp_pa
 def test_a_bad_file_of_facts_is_told(tmp_path, document, told):
     with pytest.raises(UsageError, match=told):
         read_known(write(tmp_path, json.dumps(document), "known.json"))
+
+
+def test_every_column_is_listed(capsys):
+    assert status(["review", "--columns"]) == 0
+    listed = capsys.readouterr().out
+    units = {*columns.NS, *columns.BYTES}
+    for name, column in columns.COLUMNS.items():
+        stem, _, unit = name.rpartition("_")
+        known = stem if unit in units | {"percent"} and stem else name
+        assert known.removeprefix("peak_") in listed or column.scope, name
+    assert status(["review"]) == 2

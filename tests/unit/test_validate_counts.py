@@ -8,6 +8,7 @@ import samples
 from mlfleet.errors import MlfleetError
 from mlfleet.table import fold
 from mlfleet.validate import counts as counting
+from mlfleet.validate.live import once
 from mlfleet.validate.pairs import pairs_seen
 from mlfleet.validate.plan import BLOCKS, FULL, QUICK, share_of
 from mlfleet.validate.result import PairSeen
@@ -122,6 +123,12 @@ def test_misses_that_an_honest_harness_has_once_in_sixty_times(of, most):
     assert counting.most_misses(of) == most
 
 
+@pytest.mark.parametrize(("of", "state"), [(1, "not judged"), (2, "ok")])
+def test_what_could_not_fail_is_not_judged(of, state):
+    found = by_name([pair(math.log(1.05), share=5)] * of)["95 % intervals that cover the counted +5 %"]
+    assert (found.found, found.of, found.state) == (of, of, state)
+
+
 @pytest.mark.parametrize(("alarms", "state"), [(0, "ok"), (3, "ok"), (4, "off")])
 def test_more_alarms_than_3_of_20_are_off(alarms, state):
     found = by_name([pair(0.02)] * alarms + [pair(0.0)] * (20 - alarms))[ALARMS]
@@ -162,3 +169,10 @@ def test_how_long_it_takes_is_said_beforehand():
     assert 480 < QUICK.seconds(docker=False, canaries=True) < 720
     assert QUICK.seconds(docker=True, canaries=True) > QUICK.seconds(docker=False, canaries=True)
     assert 3 < FULL.seconds(docker=False, canaries=True) / 3600 < 12
+
+
+def test_the_roof_is_probed_once_for_all_runs():
+    asked = []
+    probe = once(lambda *about: asked.append(about) or len(asked))
+    assert [probe((1,), "cpu", {}), probe((1,), "cpu", {})] == [1, 1]
+    assert asked == [((1,), "cpu", {})]

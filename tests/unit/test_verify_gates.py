@@ -7,13 +7,15 @@ from functools import partial
 
 import mlfleet.summary
 import pytest
-from mlfleet import advice, audits, judged, noise, stats, tasks
+from mlfleet import advice, audits, judged, noise, schedule, stats, tasks, values
 from mlfleet.audits import Audit, Outcome
+from mlfleet.constants import constants
 from mlfleet.ledger_lines import StopBody
 from mlfleet.model import Bound, Reading, Roof, Sample, Sentinel
 from mlfleet.names import Name
 from mlfleet.resolution import Limit, Resolution
 from mlfleet.verdict import Verdict
+from mlfleet.verify.constants import CONSTANTS
 from mlfleet.verify.whole import Progress, verify
 from runs import write_run
 from samples import CELLS, Cell
@@ -106,7 +108,22 @@ def test_a_trial_that_was_disturbed_is_not_ok(tmp_path, by):
     readings = {name.value: value for flag, names in NOISY for name, value in names.items() if flag == by}
     change = once(reads(flags=(by,), **readings))
     found = differences(write_run(tmp_path / "run", PAIR, planned=flagging, change=change))
-    assert (f"disturbed: {by}", "verdict") in {(one.recomputed, one.field) for one in found}
+    assert (f'["{by}"]', "flags") in {(one.recomputed, one.field) for one in found}
+
+
+def test_a_number_that_is_disliked_cannot_be_called_disturbed(tmp_path):
+    def disliked(record):
+        return replace(
+            record, verdict=Verdict.DISTURBED, reason="others used 90 % of the CPU set", flags=("contended",)
+        )
+
+    make = partial(write_run, cells=PAIR, planned=flagging)
+    found = differences(make(tmp_path / "flagged", change=once(disliked)))
+    assert {(one.field, one.found, one.recomputed) for one in found} == {("flags", '["contended"]', "[]")}
+    found = differences(make(tmp_path / "bare", change=once(lambda r: replace(disliked(r), flags=()))))
+    assert {(one.field, one.recomputed) for one in found} == {("verdict", "ok: nothing disturbed it")}
+    short = once(lambda r: replace(disliked(r), flags=("memory_short",)))
+    assert differences(make(tmp_path / "short", change=short)) == []
 
 
 def test_an_unusual_sentinel_flags_its_turn_in_what_was_published(tmp_path, monkeypatch):
@@ -335,3 +352,80 @@ def test_quality_over_blocks_is_judged_alike(tmp_path, values, blocks, outcome):
     # Another task is another cell; the sample run's ids are of the first.
     assert {one.field for one in differences(folder) if one.file != "run.json"} == set()
     assert json.loads((folder / JSON).read_text())["comparisons"][0]["outcome"] == outcome
+
+
+def with_latency(change=lambda turn: turn):
+    def added(record):
+        at, found = record.turns[0].received_ns + 10, []
+        for number in range(201):
+            found.append(Sample(1, at, at + 1_000_000 + 1000 * number))
+            at = found[-1].end_ns
+        turn = replace(record.turns[0], sent_ns=found[0].start_ns, received_ns=at, samples=tuple(found))
+        return replace(record, latency=change(turn))
+
+    return added
+
+
+def test_percentiles_come_from_single_iterations(tmp_path, monkeypatch):
+    folder = write_run(tmp_path / "honest", PAIR, change=with_latency())
+    assert differences(folder) == []
+    found = json.loads((folder / JSON).read_text())["cells"][0]["percentiles"]
+    assert (found["p95"]["point"], found["p99"]["point"]) == pytest.approx((1_190_050, 1_198_010), rel=1e-4)
+    monkeypatch.setattr(values, "PERCENTILES", {"p95": (0.90, 40), "p99": (0.99, 200)})
+    assert {"percentiles.p95.point"} <= in_report(write_run(tmp_path / "run", PAIR, change=with_latency()))
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda turn: replace(turn, samples=turn.samples[:-1]), "latency, samples"),
+        (lambda turn: replace(turn, sent_ns=turn.sent_ns + 1), "latency, stamps"),
+        (lambda turn: replace(turn, sent_ns=turn.sent_ns - 1000), "latency, sent"),
+        (lambda turn: replace(turn, samples=(replace(turn.samples[0], iterations=2), *turn.samples[1:])), "iterations"),
+    ],
+)
+def test_a_latency_turn_that_is_none_is_named(tmp_path, change, field):
+    found = in_ledger(write_run(tmp_path / "run", PAIR, change=once(with_latency(change))))
+    assert any(field in one for one in found)
+
+
+def warm_up(*times):
+    found, at = [], 0
+    for ns in times:
+        found.append(Sample(1, at, at + ns))
+        at += ns
+    return tuple(found)
+
+
+@pytest.mark.parametrize(
+    ("samples", "steady"),
+    [
+        (warm_up(*range(2_000_000, 1_000_000, -100_000)), False),
+        (warm_up(*[1_000_000, 1_020_000] * 5), True),
+        (warm_up(*(1_000_000 + 500 * n for n in range(10))), True),
+        (warm_up(*[1_000_000] * 4), None),
+    ],
+)
+def test_a_warm_up_is_judged_alike(tmp_path, samples, steady):
+    assert schedule.steady(samples) is steady
+    labels = ("not steady",) if steady is False else ()
+    for said, named in ((steady, False), (steady is not True, True)):
+        change = once(claims(warm_up=samples, steady=said, labels=labels))
+        found = in_ledger(write_run(tmp_path / str(said), PAIR, change=change))
+        assert ("steady" in found) is named, found
+
+
+def test_a_run_that_was_decided_by_other_constants_is_named(tmp_path):
+    def lenient(run):
+        return replace(run, constants={**run.constants, "stats.MIN_BLOCKS": 3, "gates.LINEAR_LOW": 1.0})
+
+    found = differences(write_run(tmp_path / "run", PAIR, planned=lenient))
+    assert {(one.field, one.found, one.recomputed) for one in found} == {
+        ("constants.stats.MIN_BLOCKS", "3", "5"),
+        ("constants.gates.LINEAR_LOW", "1.0", "1.7"),
+    }
+
+
+def test_the_constants_of_the_writer_are_the_ones_that_are_checked():
+    """A constant that was renamed would be checked no more."""
+    assert set(CONSTANTS) - set(constants()) == set()

@@ -17,7 +17,7 @@ from mlfleet.verify.chain import read_chain, read_run
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.looks import check_looks
 from mlfleet.verify.order import read_trials
-from mlfleet.verify.view import run_view
+from mlfleet.verify.plan import run_view
 from samples import RESTLESS, Cell
 
 S = 1_000_000_000

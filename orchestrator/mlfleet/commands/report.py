@@ -22,7 +22,7 @@ def read_table(folder: Path) -> Table:
 @click.argument("run", type=click.Path(path_type=Path))
 @json_option
 def report(run: Path, as_json: bool) -> None:
-    """Print the report of a run, and write its report.html, CSV, JSON and summary anew. RUN: a folder under results/."""
+    """Print the report of a run, and write its report.html, CSV, JSON and summary anew. RUN: its folder."""
     table = read_table(run)
     if as_json:
         print_json(reports.report_json(table))

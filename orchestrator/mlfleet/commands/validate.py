@@ -24,8 +24,8 @@ from mlfleet.model import Runtime, Service
 from mlfleet.report import validation as report
 from mlfleet.resolution import Resolution
 from mlfleet.setting import environment_of
-from mlfleet.validate import whole
-from mlfleet.validate.live import Site
+from mlfleet.validate import neighbour, whole
+from mlfleet.validate.live import Site, once
 from mlfleet.validate.plan import BOUNDS, FULL, QUICK, Plan, control_of
 from mlfleet.validate.planted import command_of
 from mlfleet.validate.result import Canary, PairSeen, Validation
@@ -34,7 +34,8 @@ from mlfleet.validate.whole import Asked
 RESULTS = ROOT / "results"
 SUITE = "validate"
 CANARIES = "canaries"
-PARTS = (CANARIES, *BOUNDS)
+NEIGHBOUR = "neighbour"
+PARTS = (CANARIES, NEIGHBOUR, *BOUNDS)
 JSON, PAGE = "validation.json", "report.html"
 MINUTE_S, HOUR_S = 60, 3600
 
@@ -55,8 +56,9 @@ def validate(quick: bool, parts: tuple[str, ...], seed: int, out: Path | None, r
     if chosen == "attach":
         raise HostError("a validation starts its services itself; try on the host: mlfleet validate")
     asked = _asked(quick, parts, chosen)
-    span = _span(asked.plan.seconds(docker=chosen == "docker", canaries=asked.canaries))
-    say(f"{asked.kind} validation on runtime {chosen}: about {span} on a quiet host")
+    docker = chosen == "docker"
+    span = asked.plan.seconds(docker=docker, canaries=asked.canaries) + neighbour.seconds(asked.neighbours, docker)
+    say(f"{asked.kind} validation on runtime {chosen}: about {_span(span)} on a quiet host")
     name = assemble.run_id(f"{SUITE}-{asked.kind}", seed)
     folder = out or RESULTS / name
     with Stop() as stop, host_lock(name):
@@ -86,7 +88,12 @@ def _asked(quick: bool, parts: Sequence[str], runtime: Runtime) -> Asked:
         if (not parts or bound in parts) and control_of(known, bound) in controls
     }
     plan = Plan(whole_plan.schedule, whole_plan.twins, experiments)
-    return Asked("quick" if quick else "full", plan, controls, left_out, not parts or CANARIES in parts)
+    trials = neighbour.QUICK_TRIALS if quick else neighbour.TRIALS
+    # The 10 minutes of the quick one are spent on what it must show.
+    beside = NEIGHBOUR in parts or (not parts and not quick)
+    return Asked(
+        "quick" if quick else "full", plan, controls, left_out, not parts or CANARIES in parts, trials if beside else 0
+    )
 
 
 def _built(controls: Sequence[Service], runtime: Runtime) -> tuple[tuple[Service, ...], tuple[str, ...]]:
@@ -117,6 +124,8 @@ def _measured(name: str, folder: Path, asked: Asked, runtime: Runtime, seed: int
         with site_of(name, folder, suite, runtime, seed, stop) as site:
             if asked.canaries:
                 seen += whole.canaries(site, asked.controls)
+            if asked.neighbours:
+                seen += (neighbour.neighbour_run(site, asked.controls[-1], asked.neighbours),)
             pairs += whole.experiments(site, asked.plan)
             return whole.validation(site, asked, began, seen, pairs)
 
@@ -146,7 +155,9 @@ def site_of(name: str, folder: Path, suite: Suite, runtime: Runtime, seed: int, 
         return command_of(local_command(replace(service, key=service.key.partition(":")[0])), service, ROOT)
 
     engine, builder = engine_version(runtime), builds.builder(runtime, ROOT)
-    with open_bench(name, runtime, stop, command) as bench:
+    with open_bench(name, runtime, stop, command) as opened:
+        # Probing it takes as long as a block, and all runs of a validation are on the same CPUs.
+        bench = replace(opened, roof=once(opened.roof))
         yield Site(name, folder, ROOT, suite, services(), runtime, engine, builder, bench, seed, watched)
 
 

@@ -1,14 +1,16 @@
 """Re-enactments by services: a spoilt one and its honest twin beside a third, through the pipeline of every run."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from mlfleet import assemble
-from mlfleet.bench import Bench
+from mlfleet.audit.measure import audit_cell
+from mlfleet.audits import Audit
+from mlfleet.bench import Bench, Cell
 from mlfleet.build import Builder
 from mlfleet.catalogue import load_suite
 from mlfleet.codec import encode
@@ -17,8 +19,10 @@ from mlfleet.errors import HostError
 from mlfleet.ledger import Ledger
 from mlfleet.ledger_lines import read_records
 from mlfleet.model import Record, Service
+from mlfleet.parity import Refusal
 from mlfleet.plan import Block
 from mlfleet.report.sentences import sentence
+from mlfleet.runfile import RunFile
 from mlfleet.runner import cells_of, measure_run
 from mlfleet.table import Table, fold
 from mlfleet.tasks.control import WORKLOAD as CONTROL
@@ -51,7 +55,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class LiveDemo:
-    """A fault of a service in `services/faulty`."""
+    """A fault of a service in `services/faulty`. `audited`: no trial shows it, an audit does."""
 
     name: str
     shows: str
@@ -67,6 +71,7 @@ class LiveDemo:
     # The honest twin, where it is not the spoilt service itself.
     twin: str = ""
     controls: tuple[str, ...] = ("null-python",)
+    audited: bool = False
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -91,7 +96,7 @@ class LiveDemo:
     @property
     def together(self) -> tuple[object, ...]:
         """Those that agree in this are measured in the same blocks."""
-        return self.workload, self.baseline, self.twin_key, self.controls
+        return self.workload, self.baseline, self.twin_key, self.controls, self.audited
 
 
 class _Silent:
@@ -117,8 +122,35 @@ def replay(demos: Sequence[LiveDemo], stage: Stage) -> tuple[Shown, ...]:
 
     Raises HostError that names what is not built.
     """
+    if demos[0].audited:
+        return tuple(_audited(demos, stage))
     table = _measured(demos, stage)
     return tuple(_shown(demo, table) for demo in demos)
+
+
+def _audited(demos: Sequence[LiveDemo], stage: Stage) -> Iterator[Shown]:
+    """As `mlfleet audit` does it, each faulty cell and the twin."""
+    with staged(demos, stage) as (run, cells, bench):
+        workload = next(one.workload for one in run.workloads if one.workload.name == demos[0].workload)
+
+        def audit(key: str) -> Audit:
+            return audit_cell(run, workload, cells[workload.name, key], stage.blocks, bench, lambda _: None)
+
+        twin = audit(demos[0].twin_key)
+        passed = [f"{one.gate}: {one.detail}" for one in twin.outcomes if one.state == "passed"]
+        for demo in demos:
+            yield Shown(
+                name=demo.name,
+                title=f"{demo.title}: {demo.faulty_key} in its audit, {demo.workload}",
+                awaited=demo.awaited,
+                refused=_failures(audit(demo.faulty_key)),
+                twin=tuple(passed),
+                against=_failures(twin),
+            )
+
+
+def _failures(found: Audit) -> tuple[Refusal, ...]:
+    return tuple(Refusal("audit", one.code, f"{one.gate}: {one.detail}", found.framework) for one in found.failures)
 
 
 def _shown(demo: LiveDemo, table: Table) -> Shown:
@@ -149,26 +181,31 @@ def _passed(table: Table, demo: LiveDemo, sentences: Sequence[str]) -> tuple[str
 
 
 def _measured(demos: Sequence[LiveDemo], stage: Stage) -> Table:
-    first = demos[0]
-    needed = dict.fromkeys(key for demo in demos for key in demo.needs)
-    for key in needed:
-        if (state := stage.builder.state(stage.services[key])).state != "current":
-            told = f"demo {', '.join(demo.name for demo in demos)}: {state.reason}"
-            raise HostError(f"{told}; try: mlfleet build {' '.join(needed)} --runtime process")
-    request = _request(demos, stage)
-    faults = {demo.faulty_key: demo.fault for demo in demos}
-    told = f"{stage.blocks} blocks of {', '.join((first.baseline, first.twin_key, *faults))}"
-    stage.say(f"{', '.join(demo.name for demo in demos)}: {told}")
-    with stage.bench(request.run, partial(_command, stage)) as bench:
-        run = assemble.make_run(request, stage.builder, "process", None, bench, stage.root)
-        for one in run.contestants:
-            if one.identity is None:
-                raise HostError(f"demo {first.name}: {one.service.key} takes no part: {one.reason}")
-        cells = {key: replace(cell, fault=faults.get(key[1])) for key, cell in cells_of(run).items()}
+    with staged(demos, stage) as (run, cells, bench):
         folder = stage.folder / run.run
         with Ledger.create(folder, encode(run)) as ledger:
             measure_run(run, cells, ledger, bench.watched_by(lambda *_: None, ledger.blob), _Silent(), None)
     return fold(run, read_records(folder))
+
+
+@contextmanager
+def staged(demos: Sequence[LiveDemo], stage: Stage) -> Iterator[tuple[RunFile, dict[tuple[str, str], Cell], Bench]]:
+    """A plan of them all, every cell with its fault, and a bench. Raises HostError that names what is not built."""
+    names, first = ", ".join(demo.name for demo in demos), demos[0]
+    needed = dict.fromkeys(key for demo in demos for key in demo.needs)
+    for key in needed:
+        if (state := stage.builder.state(stage.services[key])).state != "current":
+            command = f"mlfleet build {' '.join(needed)} --runtime process"
+            raise HostError(f"demo {names}: {state.reason}; try: {command}")
+    request = _request(demos, stage)
+    faults = {demo.faulty_key: demo.fault for demo in demos}
+    stage.say(f"{names}: {stage.blocks} blocks of {', '.join((first.baseline, first.twin_key, *faults))}")
+    with stage.bench(request.run, partial(_command, stage)) as bench:
+        run = assemble.make_run(request, stage.builder, "process", None, bench, stage.root)
+        for one in run.contestants:
+            if one.identity is None:
+                raise HostError(f"demo {names}: {one.service.key} takes no part: {one.reason}")
+        yield run, {key: replace(cell, fault=faults.get(key[1])) for key, cell in cells_of(run).items()}, bench
 
 
 def _request(demos: Sequence[LiveDemo], stage: Stage) -> assemble.Request:

@@ -84,3 +84,25 @@ def shown(column: str, raw: float) -> str:
     unit = column.rpartition("_")[2]
     words = {"percent": " %", **{name: f" {name}" for name in (*NS, *BYTES)}}
     return f"{raw:.6g}{words.get(unit, '') if '_' in column else ''}"
+
+
+# What `mlfleet review --columns` says: every field, with what it is for.
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "framework": "whom the row is of; must be there",
+        "workload": "what was measured, or dataset and model together; must be there",
+        "task": "algorithm and operation; of one that mlfleet has, its rules say which receipt keys may differ",
+        "time, cpu": f"of one trial, above 0: time_UNIT, cpu_UNIT with {', '.join(NS)}, or time beside time_unit",
+        "memory": f"memory_UNIT or peak_memory_UNIT with {', '.join(BYTES)}, or memory beside memory_unit",
+        "memory_scope": "what that memory is of: a process, a container, a host",
+        "time_scope": "process where the time covers start-up; equal on both sides otherwise",
+        "block": "trials of one block were measured in turn, and are paired",
+        "trials": "how many trials the row sums up, 1 where it does not",
+        "payload_sha256": "digest of what it worked on; also payload_digest",
+        "train_rows, seed": "rows trained on (one number, or 50000-60000) and the seed; where both say them, equal",
+        "receipt": 'the work that ran, as JSON: {"epochs": 5, "samples": 250000}',
+        "quality_metric, quality_value": f"or a column of the metric's name: {', '.join(RANGES)}; shares also with _percent",
+        ", ".join(ENVIRONMENT): "what it ran on; equal on both sides",
+        "verdict, group, run": "as mlfleet writes them; a device that is not recorded is looked for in the run's name",
+    }
+)

@@ -60,7 +60,7 @@ def refusals(pair: Pair, metric: Metric) -> tuple[Refusal, ...]:
     """Every reason against this metric's ratio of the pair."""
     gates: tuple[Callable[[Pair], Iterator[Refusal]], ...] = (_verdicts, _environment, _payload, _work, _quality)
     found = [refusal for gate in gates for refusal in gate(pair)]
-    return (*found, *_meter(pair, metric), *_statistics(pair))
+    return (*found, *_meter(pair, metric), *_statistics(pair, metric))
 
 
 def _verdicts(pair: Pair) -> Iterator[Refusal]:
@@ -204,8 +204,15 @@ def _broken(row: Imported, metric: Metric) -> bool:
     return any(problem.metric == metric for problem in row.problems)
 
 
-def _statistics(pair: Pair) -> Iterator[Refusal]:
+def _statistics(pair: Pair, metric: Metric) -> Iterator[Refusal]:
     for side in pair.sides:
+        values = {row.values[metric] for row in side.rows if metric in row.values}
+        # CPU time and memory come in steps, and may well be equal.
+        if metric == "time" and len(side.rows) > 1 and len(values) == 1:
+            text = (
+                f"all {len(side.rows)} trials took the same time to the last digit; single values awaited, not a mean"
+            )
+            yield Refusal("statistics", "no_raw_values", text, side.where(len(side.rows)))
         summed = [row for row in side.rows if (row.trials or 1) > 1]
         if summed:
             text = f"a summary of {summed[0].trials} trials; their single values awaited, since an interval needs them"

@@ -47,7 +47,9 @@ def read_table(path: Path, known: Known = NOTHING) -> Table:
         for place, fields in _json(text) if path.suffix.lower() == ".json" else _csv(text):
             with _at(place):
                 if len(rows) >= MOST_ROWS:
-                    raise UsageError(f"found more than {MOST_ROWS:,} rows, at most so many awaited; split the table")
+                    raise UsageError(
+                        f"found more than {MOST_ROWS:,} rows, at most so many awaited; split the table by workload"
+                    )
                 columns.update(dict.fromkeys(fields))
                 _first(seen, tuple(map(str, fields.values())), place, "repeats {} word for word")
                 row = imported(place, known.fill(fields))
@@ -111,6 +113,8 @@ def _text(path: Path) -> str:
 
 
 def _csv(text: str) -> Iterator[tuple[str, Mapping[str, Field]]]:
+    if (lines := text.count("\n")) > MOST_ROWS + 1:
+        raise UsageError(f"found {lines:,} lines, at most {MOST_ROWS:,} rows awaited; split the table by workload")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:

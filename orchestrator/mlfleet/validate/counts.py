@@ -84,16 +84,24 @@ def _counted_work(pairs: Sequence[PairSeen]) -> Count:
 
 def _false_alarms(pairs: Sequence[PairSeen]) -> Count:
     equal = [pair for pair in pairs if pair.share == 0 and pair.low is not None]
-    alarms, most = sum(not _covers(pair, 0.0) for pair in equal), most_misses(len(equal))
-    name = "equal services whose 95 % interval excludes 1"
-    return Count(name, alarms, len(equal), f"at most {most}", _state(alarms <= most))
+    alarms = sum(not _covers(pair, 0.0) for pair in equal)
+    return _limited("equal services whose 95 % interval excludes 1", alarms, len(equal), hits=False)
 
 
 def _coverage(share: int, pairs: Sequence[PairSeen]) -> Count:
     known = [pair for pair in pairs if pair.low is not None]
-    covered, least = sum(_covers(pair, math.log(pair.truth)) for pair in known), len(known) - most_misses(len(known))
+    missed = sum(not _covers(pair, math.log(pair.truth)) for pair in known)
     name = f"95 % intervals that cover the counted +{share} %"
-    return Count(name, covered, len(known), f"at least {least}", _state(covered >= least))
+    return _limited(name, missed, len(known), hits=True)
+
+
+def _limited(name: str, misses: int, of: int, *, hits: bool) -> Count:
+    """Misses, or their opposite, against the most that may be; where all may miss, nothing could fail: recorded."""
+    most = most_misses(of)
+    found, limit = (of - misses, f"at least {of - most}") if hits else (misses, f"at most {most}")
+    if most >= of:
+        return Count(name, found, of, "recorded", "not judged")
+    return Count(name, found, of, limit, _state(misses <= most))
 
 
 def _found(bound: str, share: int, pairs: Sequence[PairSeen]) -> Count:

@@ -74,6 +74,8 @@ class Validation:
     environment: Environment
     host_fingerprint: Mapping[str, str | int | None]
     seconds: float
+    # Every number that decided something, by module and name.
+    constants: Mapping[str, float | int]
     # Parts that were left out, with their reasons.
     left_out: tuple[str, ...]
     canaries: tuple[Canary, ...]

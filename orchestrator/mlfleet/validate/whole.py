@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from mlfleet import host
+from mlfleet import host, resolution
+from mlfleet.constants import constants
 from mlfleet.model import Service
 from mlfleet.setting import environment_of
-from mlfleet.validate import counts, planted
-from mlfleet.validate.canaries import judge
+from mlfleet.validate import canaries as truths
+from mlfleet.validate import counts, pairs, plan, planted, quota
 from mlfleet.validate.live import Site, canary_run, experiment
 from mlfleet.validate.plan import Plan
-from mlfleet.validate.quota import NOT_SET, quota_run
 from mlfleet.validate.result import Canary, PairSeen, Validation
+
+# Modules that hold the rules of a validation.
+RULES = (plan, truths, quota, pairs, counts, resolution)
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Asked:
     # Parts that cannot be measured here, with their reasons.
     left_out: tuple[str, ...]
     canaries: bool
+    # Trials of a control, half of them beside a neighbour; 0: none.
+    neighbours: int = 0
 
 
 def canaries(site: Site, controls: Sequence[Service]) -> tuple[Canary, ...]:
@@ -38,8 +43,8 @@ def canaries(site: Site, controls: Sequence[Service]) -> tuple[Canary, ...]:
         for planned in run.workloads
         for key, cell in planned.cells.items()
     }
-    quota = quota_run(site, controls[0]) if site.runtime == "docker" else NOT_SET
-    return (*judge(cells, languages), quota)
+    quoted = quota.quota_run(site, controls[0]) if site.runtime == "docker" else quota.NOT_SET
+    return (*truths.judge(cells, languages), quoted)
 
 
 def lies(site: Site, control: Service) -> tuple[Canary, ...]:
@@ -47,18 +52,18 @@ def lies(site: Site, control: Service) -> tuple[Canary, ...]:
     return planted.judge(planted.lies_run(site, control), control)
 
 
-def experiments(site: Site, plan: Plan) -> tuple[PairSeen, ...]:
+def experiments(site: Site, chosen: Plan) -> tuple[PairSeen, ...]:
     """All of them, the kinds in turn: a machine that is busy for an hour must not spoil one kind alone."""
     found: list[PairSeen] = []
-    for number in range(1, max(plan.experiments.values(), default=0) + 1):
-        for bound, count in plan.experiments.items():
+    for number in range(1, max(chosen.experiments.values(), default=0) + 1):
+        for bound, count in chosen.experiments.items():
             if number <= count:
-                found += experiment(site, plan, bound, number)
+                found += experiment(site, chosen, bound, number)
     return tuple(found)
 
 
 def validation(
-    site: Site, asked: Asked, began: float, seen: Sequence[Canary], pairs: tuple[PairSeen, ...]
+    site: Site, asked: Asked, began: float, seen: Sequence[Canary], measured: tuple[PairSeen, ...]
 ) -> Validation:
     """What all parts found. `began`: time.monotonic() before the first."""
     setting, environment = environment_of(site.suite, site.runtime, None)
@@ -71,9 +76,10 @@ def validation(
         environment=environment,
         host_fingerprint=host.fingerprint(host.facts(), {"docker_engine": site.engine}),
         seconds=time.monotonic() - began,
+        constants=constants(RULES),
         left_out=asked.left_out,
         canaries=tuple(seen),
-        counts=counts.counts(pairs),
-        limits=counts.limits(pairs, setting, asked.plan.schedule),
-        pairs=pairs,
+        counts=counts.counts(measured),
+        limits=counts.limits(measured, setting, asked.plan.schedule),
+        pairs=measured,
     )

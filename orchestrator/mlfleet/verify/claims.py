@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from mlfleet.verify import numbers
+from mlfleet.verify import estimates, numbers
 from mlfleet.verify.chain import LEDGER
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.plain import Json
@@ -20,16 +20,18 @@ LINEAR, PAIRS = (1.7, 2.3), 5
 # A try that waited for a CPU for more than this share of its time does not count against a service.
 WAITED_SHARE = 0.05
 # Where all did, CPU time is looked at, from so much of a sample on: less is the handling of its call.
-CALL_CPU_NS = 3 * MS
+CALL_CPU_NS, GROWS = 3 * MS, 1.3
 IDLE_NS = 10 * MS
 WAITS_SHARE = 0.5
 TOO_FAST = 1.4
+# Warm-up: samples of which a trend is told, fewer where each is long, and the change over them that is none.
+STEADY_WINDOW, STEADY_LEAST, STEADY_LONG_NS, STEADY_CHANGE = 10, 5, 100 * MS, 0.01
 
 
 def check_claims(run: Run, trial: Trial, findings: Findings) -> None:
     """One trial that is ok and has samples."""
     cpus = len(run.body["environment"]["cpus"].items())
-    for turn in trial.turns:
+    for turn in trial.every_turn:
         for field, found, most in _unexplained(turn, cpus):
             _rule(findings, trial, f"turn {turn.number}, {field}", found, f"at most {most:.0f} ns", holds=found <= most)
     least = least_ns(run, trial)
@@ -38,12 +40,16 @@ def check_claims(run: Run, trial: Trial, findings: Findings) -> None:
         _rule(findings, trial, "time", time, f"at least {least:.4g} ns, at the speed of light", holds=time >= least)
     tries = _tries(trial)
     if tries:
-        holds = _is_linear(tries) or not any(is_quiet for _, is_quiet in tries)
-        ratios: list[Json] = [ratio for ratio, _ in tries]
+        holds = any(fits for _, fits, _ in tries) or not any(counts for _, _, counts in tries)
+        ratios: list[Json] = [ratio for ratio, _, _ in tries]
         _rule(findings, trial, "linear", ratios, "1.7 to 2.3 in one try of five pairs", holds=holds)
     if idle := trial.body.get("idle_cpu"):
         spent = reading(idle).value
         _rule(findings, trial, "idle_cpu", spent, "at most 10 ms", holds=spent is None or spent <= IDLE_NS)
+    warm_up = [sample(node) for node in trial.nodes("warm_up")]
+    if warm_up:
+        said = trial.body.members().get("steady")
+        findings.held(LEDGER, trial.line, "steady", said, estimates.is_steady(*_window(warm_up)), kind=_KIND)
     if trial.body.get("labels") is not None:
         labels: list[Json] = [*trial.body["labels"].texts()]
         findings.held(LEDGER, trial.line, "labels", labels, [*_labels(run, trial)], kind=_KIND)
@@ -104,6 +110,14 @@ def _unexplained(turn: Turn, cpus: int) -> list[tuple[str, float, float]]:
     return rules
 
 
+def _window(warm_up: Sequence[Sample]) -> tuple[list[float], float]:
+    """The last times of a warm-up, enough to tell a trend or none, and the change that is none."""
+    last = warm_up[-1]
+    count = STEADY_LEAST if last.end - last.start > STEADY_LONG_NS else STEADY_WINDOW
+    times = [one.per_iteration for one in warm_up[-count:]]
+    return (times if len(times) >= STEADY_LEAST else []), STEADY_CHANGE
+
+
 def _doubling(pairs: Sequence[Sample]) -> float:
     single = min(one.iterations for one in pairs)
     short = median(one.end - one.start for one in pairs if one.iterations == single)
@@ -111,8 +125,8 @@ def _doubling(pairs: Sequence[Sample]) -> float:
     return long / max(short, 1)
 
 
-def _tries(trial: Trial) -> list[tuple[float, bool]]:
-    """Of each five pairs the ratio, and whether the machine was quiet enough for it to count against the service."""
+def _tries(trial: Trial) -> list[tuple[float, bool, bool]]:
+    """Of each five pairs the ratio, whether it is that of twice the work, and whether it counts against the service."""
     pairs = [sample(node) for node in trial.nodes("linear")]
     found = []
     waits = trial.nodes("linear_waited_ns")
@@ -124,24 +138,21 @@ def _tries(trial: Trial) -> list[tuple[float, bool]]:
             or waited.value is None
             or waited.integer() <= WAITED_SHARE * (tried[-1].end - tried[0].start)
         )
-        found.append((_doubling(tried), is_quiet))
+        ratio = _doubling(tried)
+        found.append((ratio, LINEAR[0] <= ratio <= LINEAR[1], is_quiet))
     spent = [node.integer() for node in trial.nodes("linear_cpu_ns")]
     if spent:
         # k, 2k, 2k, k, k, 2k, ...
         short = median(ns for at, ns in enumerate(spent) if at % 4 in {0, 3})
         long = median(ns for at, ns in enumerate(spent) if at % 4 in {1, 2})
-        found += [(long / short, True)] if short >= CALL_CPU_NS else []
+        found += [(long / short, long / short >= GROWS, True)] if short >= CALL_CPU_NS else []
     return found
-
-
-def _is_linear(tries: Sequence[tuple[float, bool]]) -> bool:
-    return any(LINEAR[0] <= ratio <= LINEAR[1] for ratio, _ in tries)
 
 
 def _labels(run: Run, trial: Trial) -> list[str]:
     """What a reader must know of a trial that passed."""
     tries = _tries(trial)
-    unseen = bool(tries) and not _is_linear(tries) and not any(is_quiet for _, is_quiet in tries)
+    unseen = bool(tries) and not any(fits or counts for _, fits, counts in tries)
     return [*_of_turns(run, trial), *(["linear in k not judged"] if unseen else [])]
 
 

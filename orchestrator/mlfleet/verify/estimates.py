@@ -88,6 +88,17 @@ def plain(differences: Sequence[float], alpha: float) -> tuple[float, float, flo
     return mean - half, mean, mean + half
 
 
+def is_steady(times: Sequence[float], change: float) -> bool | None:
+    """Whether logarithms of times have no trend, by the 95 % interval of their slope, or one that is too small."""
+    from scipy import stats  # noqa: PLC0415 - as above
+
+    if not times:
+        return None
+    line = stats.linregress(range(len(times)), np.log(times))
+    half = _student_quantile(len(times) - 2, 0.05) * float(line.stderr)
+    return bool(abs(line.slope) <= half or abs(line.slope) * (len(times) - 1) < change)
+
+
 def mean_by_bootstrap(values: Sequence[float]) -> tuple[float, float]:
     """BCa interval of the exponential of a mean of logarithms."""
     from scipy import stats  # noqa: PLC0415 - as above

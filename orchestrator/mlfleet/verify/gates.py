@@ -14,9 +14,11 @@ from mlfleet.verify.trials import GROUPS, Trial, Turn, sample
 _KIND = "gates"
 MS, S = 1_000_000, 1_000_000_000
 # Least length of a sample, timed samples of a turn, turns of a trial, by the schedule of the suite.
-_SCHEDULES = {"standard": (25 * MS, 10, 3), "short": (5 * MS, 4, 1)}
+SCHEDULES = {"standard": (25 * MS, 10, 3), "short": (5 * MS, 4, 1)}
+# Single iterations, of which a 99th percentile can be told.
+LATENCY_SAMPLES = 200
 # A quarter above the least length is aimed at.
-_HEADROOM = 1.25
+HEADROOM = 1.25
 
 
 def check_plan(run: Run, findings: Findings) -> None:
@@ -61,6 +63,7 @@ def check_trial(run: Run, trial: Trial, findings: Findings) -> None:
     _payload(work, trial, gate)
     _schedule(run, trial, gate)
     _stamps(trial, gate)
+    _latency(trial, gate)
     _receipt(trial, gate)
     _quality(work, trial, gate)
     check_claims(run, trial, findings)
@@ -119,9 +122,9 @@ def _schedule(run: Run, trial: Trial, gate: _Gate) -> None:
 
 def _calibrated(run: Run, per_iteration: float) -> tuple[int, int, int, int]:
     """The table of the measurement rules: iterations a sample, timed samples, discarded ones, turns."""
-    least, timed, turns = _SCHEDULES[run.body["schedule"].text()]
+    least, timed, turns = SCHEDULES[run.body["schedule"].text()]
     if per_iteration < least:
-        return math.ceil(_HEADROOM * least / per_iteration), timed, 1, turns
+        return math.ceil(HEADROOM * least / per_iteration), timed, 1, turns
     if per_iteration <= S:
         return 1, min(max(math.ceil(250 * MS / per_iteration), 4), timed), 1, turns
     return (1, 4, 0, min(2, turns)) if per_iteration <= 10 * S else (1, 1, 0, 1)
@@ -139,6 +142,20 @@ def _stamps(trial: Trial, gate: _Gate) -> None:
     ended = max(warm, default=0)
     gate.rule("warm_up, stamps", ended, "an end before the first turn", holds=ended <= trial.turns[0].sent)
     gate.rule("warm_up, stamps", [*warm], "in order", holds=warm == sorted(warm))
+
+
+def _latency(trial: Trial, gate: _Gate) -> None:
+    """A turn of single iterations, after all others."""
+    turn = trial.latency
+    if turn is None:
+        return
+    flaw = _disorder(turn)
+    gate.rule("latency, stamps", flaw, "samples in order, inside the call", holds=not flaw)
+    last = trial.turns[-1].received
+    gate.rule("latency, sent", turn.sent, f"after the last turn, {last}", holds=turn.sent >= last)
+    gate.held("latency, samples", len(turn.samples), turn.discarded + LATENCY_SAMPLES)
+    many = [one.iterations for one in turn.samples if one.iterations != 1]
+    gate.rule("latency, iterations", [*many], "1 in each sample", holds=not many)
 
 
 def _disorder(turn: Turn) -> str:

@@ -33,7 +33,9 @@ STARTING: Mapping[str, float] = {
 _RECORDED = "noise_limits."
 # Flags that do not follow from a turn's own readings.
 _OF_ELSEWHERE = {"sentinel", "peers_running", "gpu_shared"}
-_DISTURBING = {"throttled", "contended", "stolen", "hot", "gap"}
+# Of a trial's flags those that disturb it; how much memory was free is in no reading of a turn.
+_OF_MEMORY = {"memory_short"}
+_DISTURBING = {"throttled", "contended", "stolen", "hot", "gap"} | _OF_MEMORY
 
 
 @dataclass(frozen=True)
@@ -71,22 +73,28 @@ def check_machine(run: Run, trials: Sequence[Trial], findings: Findings) -> None
         )
     cpus = len(run.body["environment"]["cpus"].items())
     for trial in trials:
-        for turn in trial.turns:
+        for turn in trial.every_turn:
             _flags(trial, turn, cpus, limits, findings)
-        if trial.verdict == "ok":
-            found = sorted(disturbances(trial.turns, cpus, limits))
-            findings.rule(
-                LEDGER, trial.line, "verdict", "ok", f"disturbed: {', '.join(found)}", holds=not found, kind=_KIND
-            )
-            findings.rule(
-                LEDGER,
-                trial.line,
-                "flags",
-                ", ".join(trial.flags),
-                "nothing that disturbs a trial that is ok",
-                holds=not _DISTURBING & set(trial.flags),
-                kind=_KIND,
-            )
+        _disturbed(trial, cpus, limits, findings)
+
+
+def _disturbed(trial: Trial, cpus: int, limits: Mapping[str, float], findings: Findings) -> None:
+    """A trial is `disturbed` exactly where its readings say so: else whoever dislikes a number could have it again."""
+    recorded = _DISTURBING & set(trial.flags)
+    if trial.verdict not in ("ok", "disturbed"):
+        return
+    found = disturbances(trial.turns, cpus, limits)
+    said: list[Json] = [*sorted(recorded - _OF_MEMORY)]
+    findings.held(LEDGER, trial.line, "flags", said, [*sorted(found)], kind=_KIND)
+    findings.rule(
+        LEDGER,
+        trial.line,
+        "verdict",
+        trial.verdict,
+        f"{'disturbed' if recorded else 'ok'}: {', '.join(sorted(recorded)) or 'nothing disturbed it'}",
+        holds=(trial.verdict == "disturbed") == bool(recorded),
+        kind=_KIND,
+    )
 
 
 def _flags(trial: Trial, turn: Turn, cpus: int, limits: Mapping[str, float], findings: Findings) -> None:

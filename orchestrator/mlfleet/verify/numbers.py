@@ -38,7 +38,8 @@ def value(trial: Trial, metric: str, *, quiet: bool = False) -> Value:
 def percentile(trial: Trial, name: str) -> Value:
     """Of single iterations, in ns."""
     share, needed = PERCENTILES[name]
-    single = [one.per_iteration for turn in trial.turns for one in turn.timed if one.iterations == 1]
+    turns = [trial.latency] if trial.latency else trial.turns
+    single = [one.per_iteration for turn in turns for one in turn.timed if one.iterations == 1]
     return (float(np.percentile(single, share)), "") if len(single) >= needed else (None, "few_samples")
 
 

@@ -93,7 +93,9 @@ def _one_each(trials: Sequence[Trial], findings: Findings) -> None:
 
 
 def _turns(trials: Sequence[Trial], rows: Sequence[Node] | None, findings: Findings) -> None:
-    spans = sorted((turn.sent, turn.received, trial.line, trial.framework) for trial in trials for turn in trial.turns)
+    spans = sorted(
+        (turn.sent, turn.received, trial.line, trial.framework) for trial in trials for turn in trial.every_turn
+    )
     shared = any("peers_running" in trial.flags for trial in trials)
     for before, after in pairwise(spans):
         findings.rule(

@@ -88,6 +88,8 @@ class _Check:
         }
         if found := self._report.get("multiplicity"):
             self._same(found.value, levels, "multiplicity")
+        known = run.body.get("resolution")
+        self._same(self._report.members().get("resolution"), known.value if known else None, "resolution")
         stops: dict[Hashable, dict[str, Json]] = {(one["workload"].text(),): one.members() for one in mine.stops}
         self._section("stops", ("workload",), stops)
         self._section("advice", ("workload",), {(name,): one for name, one in advice(run, mine.cells).items()})

@@ -93,7 +93,7 @@ def _sentences(lines: Sequence[str], workloads: Sequence[str]) -> Iterator[tuple
 def _is_of(one: Decided, sentence: str) -> bool:
     """Whether a sentence is about this comparison: its metric, and its contestant by name."""
     metric = "memory" if "peak anonymous memory" in sentence else "cpu" if "CPU time" in sentence else "time"
-    named = re.search(rf"(?<![\w.:-]){re.escape(one.pair.contestant)}(?![\w:-])", sentence)
+    named = re.search(rf"(?<![\w.:-]){re.escape(one.pair.contestant)}(?![\w:-]|\.\d)", sentence)
     return one.pair.metric == metric and named is not None
 
 

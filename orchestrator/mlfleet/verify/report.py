@@ -1,5 +1,6 @@
 """What a report must say of each cell and comparison, as plain values."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -84,6 +85,7 @@ def comparison(run: Run, one: Decided) -> dict[str, Json]:
     quiet: dict[str, Json] = {"low": second[0], "point": second[1] if named else None, "high": second[2]}
     return {
         "setting": run.setting,
+        "compares": _compares(run, one),
         "outcome": one.outcome,
         "ratio": ratio["point"],
         "low": ratio["low"],
@@ -104,6 +106,34 @@ def comparison(run: Run, one: Decided) -> dict[str, Json]:
             "unit": unit,
         },
     }
+
+
+def _compares(run: Run, one: Decided) -> Json:
+    """What differs between both sides, by what the services say of themselves; None where one of them did not."""
+    sides = [_said(run, one, key) for key in (one.pair.contestant, one.pair.baseline)]
+    if None in sides:
+        return None
+    (language, framework, kernels), (other_language, other_framework, other_kernels) = (side for side in sides if side)
+    same = language == other_language
+    if same and framework == other_framework:
+        return "version"
+    if kernels != other_kernels:
+        return "kernels" if same else "language and kernels"
+    if same:
+        return "framework"
+    return "binding" if kernels else "language"
+
+
+def _said(run: Run, one: Decided, key: str) -> tuple[str, str, frozenset[str]] | None:
+    """Language, framework and libraries of a service for the workload's task."""
+    work, identity = run.workload(one.pair.workload), run.contestant(key).get("identity")
+    if work is None or identity is None:
+        return None
+    for task in identity["tasks"].items():
+        if task["name"].text() == work.task:
+            parts = {part.strip().lower() for part in re.split("[+,]", task["kernels"].text())}
+            return identity["language"].text(), identity["framework"].text(), frozenset(parts - {"", "none"})
+    return None
 
 
 def _ends(interval: Interval | None, *, absolute: bool) -> tuple[float | None, float | None, float | None]:

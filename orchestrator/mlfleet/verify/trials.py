@@ -88,6 +88,8 @@ class Trial:
     attempt: int
     verdict: str
     turns: tuple[Turn, ...]
+    # Single iterations after all turns, for percentiles and nothing else.
+    latency: Turn | None
     body: Node
     # Codes of gates that only the whole run could judge.
     added: tuple[str, ...] = ()
@@ -101,6 +103,11 @@ class Trial:
     def name(self) -> str:
         """The trial for a reader."""
         return f"{self.workload} {self.framework} block {self.block}"
+
+    @property
+    def every_turn(self) -> tuple[Turn, ...]:
+        """Those that enter estimates, and the latency turn."""
+        return (*self.turns, self.latency) if self.latency else self.turns
 
     @property
     def cold(self) -> Sample | None:
@@ -158,6 +165,7 @@ def trial_view(line: int, body: Node) -> Trial:
         attempt=trial["attempt"].integer(),
         verdict=body["verdict"].text(),
         turns=tuple(_turn(node) for node in body["turns"].items()),
+        latency=_turn(last) if (last := body.get("latency")) else None,
         body=body,
     )
     # Read now, so that a trial that cannot be read is one finding and not one in each check.

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlfleet.errors import StorageError
-from mlfleet.verify import bootstrap, estimates, looks
+from mlfleet.verify import bootstrap
 from mlfleet.verify.blobs import BLOBS, check_blobs
 from mlfleet.verify.chain import LEDGER, Chain, Line, read_chain, read_run
+from mlfleet.verify.constants import check_constants
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.gates import check_plan, check_trial
 from mlfleet.verify.judge import judged, read_audits
@@ -25,15 +26,6 @@ from mlfleet.verify.trials import Trial
 
 # Nobody waits longer without a word.
 QUIET_S = 2.0
-_CONSTANTS = {
-    "looks.PRECISION": looks.PRECISION,
-    "looks.PRECISION_OF_EFFECT": looks.OF_EFFECT,
-    "stats.ALPHA": estimates.ALPHA,
-    "stats.MIN_BLOCKS": estimates.MIN_BLOCKS,
-    "stats.MIN_SE": estimates.MIN_SE,
-    "stats.TRIM_FROM": estimates.TRIM_FROM,
-    "stats.TRIM_SHARE": 1 / estimates.TRIM_DIVISOR,
-}
 
 
 @dataclass(frozen=True)
@@ -102,7 +94,7 @@ def verify(folder: Path, progress: Progress, audits: Sequence[Path] = ()) -> Ver
     ended = _ended(chain, findings)
     finished = _never_stopped(chain.lines)
     _guarded(findings, BLOBS, None, lambda: check_blobs(folder, every, findings, progress, finished=finished))
-    _constants(run, findings)
+    _guarded(findings, "run.json", None, lambda: check_constants(run, findings))
     _guarded(findings, "run.json", None, lambda: check_plan(run, findings))
     for trial in every:
         progress(f"gates of line {trial.line}")
@@ -177,14 +169,6 @@ def _ended(chain: Chain, findings: Findings) -> str:
 
 def _never_stopped(lines: Sequence[Line]) -> bool:
     return bool(lines) and lines[-1].kind == "close" and not any(line.kind == "resume" for line in lines)
-
-
-def _constants(run: Run, findings: Findings) -> None:
-    """What run.json says decided must be what decides here."""
-    said = run.body["constants"].members()
-    for name, value in _CONSTANTS.items():
-        if name in said:
-            findings.held("run.json", None, f"constants.{name}", said[name], value, kind="constants")
 
 
 def _widths(pairs: Sequence[Decided], findings: Findings, progress: Progress) -> tuple[Width, ...]:
