@@ -133,6 +133,8 @@ def test_who_remembers_answers_is_cached_by_what_it_has_seen_and_by_its_first_it
 
 def test_a_folded_loop_does_not_grow_with_its_size():
     found = audited(RANGE, "folded")
+    if found["linear in size"].state == "undecided":
+        pytest.skip(f"this host is too busy to tell: {found['linear in size'].detail}")
     assert found["linear in size"].code == "short_work", found
 
 
