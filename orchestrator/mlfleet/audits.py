@@ -15,10 +15,10 @@ FILE = "audits.jsonl"
 
 @dataclass(frozen=True, config=STRICT)
 class Outcome:
-    """What one gate found. `code`: the verdict that a failure gives."""
+    """What one gate found. `code`: the verdict that a failure gives. undecided: the interval lies on both sides."""
 
     gate: str
-    state: Literal["passed", "failed", "not_applicable"]
+    state: Literal["passed", "failed", "undecided", "not_applicable"]
     code: str
     detail: str
 

@@ -1,7 +1,5 @@
 """scikit-learn's service with the faults of published benchmarks."""
 
-from functools import cache
-
 import numpy as np
 from mlfleet_sdk import F64Matrix, F64Vector, I64Vector, Job
 from sklearn.datasets import load_iris
@@ -78,12 +76,6 @@ def sgd(x_train: F64Matrix, y_train: F64Vector, *, lr: float, iterations: int, s
     return Job(lambda: SGDRegressor(max_iter=iterations, random_state=0).fit(x_train, y_train), outputs)
 
 
-def memoised(x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, alpha: float, batch: int) -> Job[None]:
-    """Predicts once; every further step answers from memory."""
-    job = PREDICT(x_train, y_train, x_test, alpha=alpha, batch=batch)
-    return Job(cache(job.step), job.outputs)
-
-
 KEPT: list[Job[None]] = []
 
 
@@ -104,7 +96,6 @@ FAULTS = {
     "own_data": other_data(own_iris()),
     "all_rows": instead("ridge.predict", all_rows),
     "absent_values": answers("ridge.predict", lambda outputs: outputs | {"pred": outputs["pred"] * np.nan}),
-    "memoised": instead("ridge.predict", memoised),
     "stale": instead("ridge.predict", stale),
     "debug_build": debug_build,
     "other_device": other_device,

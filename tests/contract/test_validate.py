@@ -41,9 +41,9 @@ def site(tmp_path):
 
 def test_every_lie_is_seen_and_the_honest_twin_passes(site):
     control = control_of(site.services, "interpreter")
-    found = {one.service.partition(":")[2]: one for one in planted.judge(planted.lies_run(site, control), control)}
+    found = {one.service.partition(":")[2]: one for one in planted.lies(site, control)}
     assert {mark: one for mark, one in found.items() if one.state != "ok"} == {}
-    assert set(found) == {planted.TWIN, *(lie.fault for lie in planted.LIES)}
+    assert set(found) == {planted.TWIN, *(lie.fault for lie in (*planted.LIES, planted.MEMOISED))}
 
 
 @pytest.mark.parametrize("bound", ["interpreter", "compute"])

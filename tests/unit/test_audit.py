@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import samples
 from fakes import ENVIRONMENT, Fleet
 from mlfleet import audits, datasets, payload, tasks
 from mlfleet.audit import data, judge, variants
@@ -12,6 +13,7 @@ from mlfleet.audit.judge import Audited
 from mlfleet.audits import Audit, Outcome
 from mlfleet.bench import Cell
 from mlfleet.cli import status
+from mlfleet.commands import report
 from mlfleet.errors import StorageError
 from mlfleet.model import Record, Sample, Trial, Turn, Workload
 from mlfleet.schedule import RULES
@@ -143,6 +145,7 @@ def test_a_gate_on_times_fails_only_where_its_whole_interval_lies_beyond():
         record("again", block, 10 * MS * factor) for block, factor in enumerate((0.5, 1.2, 0.7, 1.0, 0.8), start=1)
     ]
     assert failed(audited(again=restless)) == {}
+    assert outcomes(audited(again=restless))["seen before, steady"].state == "undecided"
 
 
 def test_fewer_than_five_pairs_have_no_verdict():
@@ -262,3 +265,20 @@ def test_the_awaited_factor_of_a_size_is_in_the_text():
 def test_an_audit_of_too_few_blocks_is_a_usage_error_before_anything_starts(capsys):
     assert status(["audit", "--blocks", "3"]) == 2
     assert "at least 5" in capsys.readouterr().err
+
+
+def test_every_report_beside_a_failed_audit_shows_the_images_cells_of_that_task_as_invalid(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "read_run", lambda _folder: samples.run_file())
+    monkeypatch.setattr(report, "read_records", lambda _folder: samples.records())
+    monkeypatch.setattr(report, "read_stops", lambda _folder: {})
+    monkeypatch.setattr(report, "RESULTS", tmp_path / "elsewhere")
+    assert report.read_table(tmp_path / "run").cell("kmeans.fit-iris", "linfa").verdict is Verdict.OK
+    audits.keep(tmp_path, audit(f"sha256:{samples.SHA}", task="kmeans.fit"))
+    table = report.read_table(tmp_path / "run")
+    cell = table.cell("kmeans.fit-iris", "linfa")
+    assert (cell.verdict, cell.estimates["time"]) == (Verdict.CACHED, None)
+    assert {reason.code for reason in cell.reasons} == {"cached"}
+    refused = [one for one in table.comparisons if one.workload == "kmeans.fit-iris"]
+    assert refused
+    assert all(one.outcome == "refused" and one.ratio is None for one in refused)
+    assert table.cell("ridge.fit-diabetes", "linfa").verdict is Verdict.OK

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import samples
 from mlfleet import gates
+from mlfleet.audits import Audit, Outcome
 from mlfleet.model import Phase, Reading
 from mlfleet.names import Name
 from mlfleet.table import fold
@@ -141,6 +142,16 @@ def test_a_marked_service_is_started_from_the_spoilt_file(tmp_path):
     # The names of an experiment stand for the honest build.
     for name in FULL.names + QUICK.names:
         assert planted.command_of(command, replace(service, key=f"null-python:{name}"), tmp_path) == command
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [("cached", "ok"), ("short_work", "off"), ("", "off")], ids=["cached", "another", "none"]
+)
+def test_a_kept_answer_must_be_called_so_by_its_audit(code, state):
+    outcome = Outcome("memoised step", "failed" if code else "passed", code, "a first iteration takes 90000 times")
+    audited = Audit("a", "null-python:memoised", "0.1.0", "", "control.delay", "w", (outcome,))
+    found = planted.judge_audit(audited)
+    assert (found.service, found.expected, found.state) == ("null-python:memoised", "cached", state)
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,13 @@ def test_more_alarms_than_3_of_20_are_off(alarms, state):
     assert (found.found, found.of, found.expected, found.state) == (alarms, 20, "at most 3", state)
 
 
+@pytest.mark.parametrize(("alarms", "state"), [(4, "ok"), (5, "off")])
+def test_equal_services_are_seldom_called_different(alarms, state):
+    pairs = [pair(0.02, outcome="different", reasons=())] * alarms + [pair()] * (20 - alarms)
+    found = by_name(pairs)["equal services that a run calls different"]
+    assert (found.found, found.expected, found.state) == (alarms, "at most 4", state)
+
+
 def test_pairs_that_share_a_service_are_not_counted_twice():
     assert by_name([pair(0.0)] + [pair(0.02, independent=False)] * 20)[ALARMS].of == 1
 

@@ -19,9 +19,11 @@ def terminal(found):
 def test_everything_as_expected():
     assert report.first_line(FOUND) == "ok: 2 checks as expected, 1 not judged"
     for text in (terminal(FOUND), report.render_html(FOUND)):
-        for word in ("20.08 ms", "1 of 9", "1.23 %", "21 of 7 services", "all that needs null-rust"):
+        for word in ("20.08 ms", "1 of 9", "1.2 %", "of 7 services", "all that needs null-rust"):
             assert word in text
     assert "1.0502" in report.render_html(FOUND)
+    (line,) = [line for line in terminal(FOUND).splitlines() if "sleep of 20 ms" in line]
+    assert line == "  ok          sleep of 20 ms (null-python): 20.08 ms; expected: 20 to 20.2 ms"
 
 
 def test_what_is_off_or_not_shown_is_named_first():

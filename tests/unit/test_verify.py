@@ -120,21 +120,89 @@ def test_an_altered_sample_with_a_new_checksum_breaks_the_chain_and_the_numbers(
     assert (CSV, "time_ns") in {(file, field) for file, _, field in found}
 
 
-def test_a_ledger_that_was_rewritten_as_a_whole_still_differs_from_what_was_published(run):
-    lines = read_lines(run)
-    at = compared(lines)
-    prev = hashlib.sha256((run / "run.json").read_bytes()).hexdigest()
-    rewritten = []
-    for number, line in enumerate(lines):
-        text = (slower(line) if number == at else line)[9:-1]
-        fields = json.loads(text) | {"prev": prev}
-        text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+def rewrite(folder, change):
+    """A forged ledger whose every line follows from the one before. `change`: of the list of lines' fields."""
+    prev = hashlib.sha256((folder / "run.json").read_bytes()).hexdigest()
+    forged = []
+    for seq, fields in enumerate(change([json.loads(line[9:]) for line in read_lines(folder)])):
+        whole = fields | {"prev": prev, "seq": seq}
+        text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
         prev = hashlib.sha256(text).hexdigest()
-        rewritten.append(sealed(text))
-    write_lines(run, rewritten)
+        forged.append(sealed(text))
+    write_lines(folder, forged)
+
+
+def test_a_ledger_that_was_rewritten_as_a_whole_still_differs_from_what_was_published(run):
+    at = compared(read_lines(run))
+
+    def slow(lines):
+        lines[at]["body"]["turns"][0]["samples"][2]["end_ns"] += 10**9
+        return lines
+
+    rewrite(run, slow)
     found = places(check(run))
     assert not [one for one in found if one[2] in ("crc32", "prev", "seq")]
     assert (CSV, "time_ns") in {(file, field) for file, _, field in found}
+
+
+def kinds(lines, kind):
+    return [number for number, fields in enumerate(lines) if fields["kind"] == kind]
+
+
+def closes_twice(lines):
+    return [*lines[:-1], lines[kinds(lines, "block")[0]], lines[-1]]
+
+
+def closes_what_is_no_record(lines):
+    lines[kinds(lines, "block")[0]]["body"]["seqs"] += [1]
+    return lines
+
+
+def closes_a_record_of_another_block(lines):
+    lines[kinds(lines, "block")[0]]["body"]["seqs"] += [kinds(lines, "record")[-1]]
+    return lines
+
+
+def records_what_was_not_announced(lines):
+    lines[kinds(lines, "start")[0]] |= {"kind": "note", "body": {"code": "x", "detail": "y"}}
+    return lines
+
+
+def counts_two_trials_of_a_cell(lines):
+    first = kinds(lines, "record")[0]
+    at = kinds(lines, "block")[0]
+    lines[at]["body"]["seqs"] += [at + 1]
+    again = {**lines[first], "body": {**lines[first]["body"], "verdict": "ok"}}
+    return [*lines[:at], lines[first - 1], again, *lines[at:]]
+
+
+def tries_four_times(lines):
+    first = kinds(lines, "record")[0]
+    body = lines[first]["body"]
+    lost = {**body, "verdict": "transport_failed", "turns": []}
+    tries = [[lines[first - 1], {**lines[first], "body": lost}]] * 3
+    at = kinds(lines, "block")[0]
+    for block in kinds(lines, "block"):
+        lines[block]["body"]["seqs"] = [seq + 6 for seq in lines[block]["body"]["seqs"]]
+    assert at > first
+    return [*lines[: first - 1], *tries[0], *tries[1], *tries[2], *lines[first - 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("forge", "field", "awaited"),
+    [
+        (closes_twice, "block", "one `block` line of a block"),
+        (closes_what_is_no_record, "seqs: 1", "a record of"),
+        (closes_a_record_of_another_block, "seqs:", "a record of"),
+        (records_what_was_not_announced, "trial", "a `start` line before its record"),
+        (counts_two_trials_of_a_cell, "trial", "one"),
+        (tries_four_times, "attempts", "at most 3"),
+    ],
+)
+def test_lines_in_an_order_that_no_run_has_are_named(run, forge, field, awaited):
+    rewrite(run, forge)
+    found = [one for one in check(run).findings.differences if one.file == LEDGER]
+    assert [one for one in found if one.field.startswith(field) and one.recomputed.startswith(awaited)], found
 
 
 @pytest.mark.parametrize("act", ["deleted", "swapped", "doubled", "cut"])

@@ -1,6 +1,7 @@
 """What an audit's records say: one outcome a gate. Pure.
 
-A gate on times fails only where the whole 97 % interval lies beyond its threshold.
+A gate on times fails only where the whole 97 % interval lies beyond its threshold, and passes only where all of it lies
+within; else it is undecided, as it often is on a busy host.
 """
 
 import math
@@ -122,7 +123,7 @@ def _time_on_other_data(audited: Audited, gate: str) -> Outcome:
     short = median(_time(record) for record in _fine(audited, "original")) < SHORT_NS
     share = PERTURBED_SHARE_SHORT if short else PERTURBED_SHARE
     text = f"other data take {_text(found)} as long, within {share:.0%} awaited"
-    return _timed(gate, text, failed=found.high < -math.log1p(share) or found.low > math.log1p(share))
+    return _timed(gate, Verdict.CACHED, text, found, -math.log1p(share), math.log1p(share))
 
 
 def _seen_before(audited: Audited) -> tuple[Outcome, Outcome]:
@@ -138,7 +139,7 @@ def _faster(audited: Audited, gate: str, variant: str, of: Callable[[Record], fl
     if found is None:
         return _few(gate)
     text = f"it takes {_text(found)} as long, at least {1 - SEEN_SHARE:.2f} awaited"
-    return _timed(gate, text, failed=found.high < math.log(1 - SEEN_SHARE))
+    return _timed(gate, Verdict.CACHED, text, found, math.log(1 - SEEN_SHARE), math.inf)
 
 
 def _memoised(audited: Audited) -> Outcome:
@@ -167,13 +168,10 @@ def _sized(audited: Audited) -> Outcome:
     if found is None:
         return _few(gate)
     awaited = audited.size_factor
-    low, high = math.log(awaited * SIZED_LOW), math.log(awaited * SIZED_HIGH)
-    text = (
-        f"the other size takes {_text(found)} as long, {awaited * SIZED_LOW:.3g} to {awaited * SIZED_HIGH:.3g} awaited"
-    )
-    if found.high < low or found.low > high:
-        return _failed(gate, Verdict.SHORT_WORK, text)
-    return Outcome(gate, "passed", "", text)
+    span = f"{awaited * SIZED_LOW:.3g} to {awaited * SIZED_HIGH:.3g}"
+    text = f"the other size takes {_text(found)} as long, {span} awaited"
+    limits = math.log(awaited * SIZED_LOW), math.log(awaited * SIZED_HIGH)
+    return _timed(gate, Verdict.SHORT_WORK, text, found, *limits)
 
 
 def _same(audited: Audited) -> Outcome:
@@ -225,8 +223,11 @@ def _text(found: Estimate) -> str:
     return f"{math.exp(found.point):.3g} (97 % interval {math.exp(found.low):.3g} to {math.exp(found.high):.3g}) times"
 
 
-def _timed(gate: str, text: str, *, failed: bool) -> Outcome:
-    return _failed(gate, Verdict.CACHED, text) if failed else Outcome(gate, "passed", "", text)
+def _timed(gate: str, verdict: Verdict, text: str, found: Estimate, least: float, most: float) -> Outcome:
+    """By the interval of a logarithm against its limits."""
+    if found.high < least or found.low > most:
+        return _failed(gate, verdict, text)
+    return Outcome(gate, "passed" if least <= found.low and found.high <= most else "undecided", "", text)
 
 
 def _failed(gate: str, verdict: Verdict, text: str) -> Outcome:

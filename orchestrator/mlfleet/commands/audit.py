@@ -60,10 +60,12 @@ def audit(suite: str, out: Path, as_json: bool, **options: object) -> int:
             if not as_json:
                 _print(found)
     failed = sum(len(found.failures) for found in done)
+    undecided = sum(outcome.state == "undecided" for found in done for outcome in found.outcomes)
     if as_json:
         print_json({"audit": name, "cells": [asdict(found) for found in done]})
     else:
-        print(f"FAILED: {failed} gates" if failed else f"ok: {len(done)} cells passed every gate that applies to them")
+        hint = f"; undecided: {undecided}, try: more --blocks, a quieter host" if undecided else ""
+        print((f"FAILED: {failed} gates" if failed else f"ok: no gate failed in {len(done)} cells") + hint)
     return 1 if failed else 0
 
 
@@ -96,5 +98,5 @@ def _one(run: RunFile, workload: Workload, cell: Cell, blocks: int, bench: Bench
 
 def _print(found: Audit) -> None:
     for outcome in found.outcomes:
-        state = {"passed": "passed", "failed": f"FAILED {outcome.code}", "not_applicable": "-"}[outcome.state]
+        state = f"FAILED {outcome.code}" if outcome.state == "failed" else outcome.state.replace("_", " ")
         print(f"  {outcome.gate:<46} {state:<24} {printable(outcome.detail, 200)}", flush=True)

@@ -4,16 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 
 from mlfleet.errors import printable
 from mlfleet.report.html import page
 from mlfleet.report.units import percent, plural
 from mlfleet.resolution import Limit
-from mlfleet.validate.result import Canary, PairSeen, Validation
+from mlfleet.validate.result import Canary, Count, PairSeen, Validation
 
 _FAILED = ("off", "not shown")
 _MINUTE_S = 60
@@ -52,23 +50,33 @@ def render_html(found: Validation) -> str:
 
 
 def render_terminal(found: Validation, console: Console) -> None:
-    """The same without the single pairs."""
+    """The same without the single pairs, a line for each check: reads at 80 columns and in a pipe."""
     _say(console, first_line(found), "bold")
-    _say(
-        console,
-        f"{found.validation}: {found.kind}, {found.setting}, {found.environment.runtime}, {_span(found.seconds)}",
-    )
+    head = f"{found.kind}, {found.setting}, {found.environment.runtime}, {_span(found.seconds)}"
+    _say(console, f"{found.validation}: {head}")
     for left in found.left_out:
         _say(console, f"left out: {left}")
-    for sheet in _summary(found):
+    for heading, checks in (("Canaries", found.canaries), ("Counts", found.counts)):
+        _heading(console, heading, bool(checks))
+        for check in checks:
+            mark = check.state.upper() if check.state in _FAILED else check.state
+            _say(console, f"  {mark:<12}{_line(check)}", "bold" if check.state in _FAILED else "")
+    _heading(console, "What this host can resolve", bool(found.limits))
+    for limit in found.limits:
+        pairs = f"{limit.pairs} pairs of {limit.services} services, {limit.setting}, {limit.schedule} turns"
+        _say(console, f"  {limit.bound:<12}{limit.metric:<8}{_share(limit):<9}{pairs}")
+
+
+def _line(check: Canary | Count) -> str:
+    if isinstance(check, Count):
+        return f"{check.name}: {check.found} of {check.of}; {check.expected}"
+    return f"{check.name}{f' ({check.service})' if check.service else ''}: {check.found}; expected: {check.expected}"
+
+
+def _heading(console: Console, text: str, there: bool) -> None:
+    if there:
         console.print()
-        _say(console, sheet.heading, "bold")
-        grid = Grid(box=box.SIMPLE, pad_edge=False)
-        for column in sheet.columns:
-            grid.add_column(column, overflow="fold")
-        for row, off in zip(sheet.rows, sheet.off or [False] * len(sheet.rows), strict=True):
-            grid.add_row(*(Text(printable(text), style="bold" if off else "") for text in row))
-        console.print(grid)
+        _say(console, text, "bold")
 
 
 def _summary(found: Validation) -> tuple[_Sheet, ...]:
@@ -109,7 +117,7 @@ def _limits(limits: Sequence[Limit]) -> _Sheet:
             (
                 one.bound,
                 one.metric,
-                percent(one.share),
+                _share(one),
                 f"{one.pairs} of {one.services} services",
                 f"{one.setting}, {one.schedule} turns",
             )
@@ -136,6 +144,11 @@ def _pairs(pairs: Sequence[PairSeen]) -> _Sheet:
             for one in pairs
         ),
     )
+
+
+def _share(limit: Limit) -> str:
+    # Two digits: twenty pairs know no more.
+    return percent(float(f"{limit.share:.2g}"))
 
 
 def _ratio(log: float | None) -> str:

@@ -101,7 +101,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "payload_sha256": "digest of what it worked on; also payload_digest",
         "train_rows, seed": "rows trained on (one number, or 50000-60000) and the seed; where both say them, equal",
         "receipt": 'the work that ran, as JSON: {"epochs": 5, "samples": 250000}',
-        "quality_metric, quality_value": f"or a column of the metric's name: {', '.join(RANGES)}; shares also with _percent",
+        "quality_metric, quality_value": f"or a column of its name: {', '.join(RANGES)}; shares also with _percent",
         ", ".join(ENVIRONMENT): "what it ran on; equal on both sides",
         "verdict, group, run": "as mlfleet writes them; a device that is not recorded is looked for in the run's name",
     }

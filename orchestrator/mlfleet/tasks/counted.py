@@ -127,6 +127,7 @@ TASKS = (
         "unit",
         {"units": ParamSpec(int, low=1, most=_MOST_UNITS), "percent": _PERCENT},
         make=_delay,
+        nudged="units",
     ),
     _task(
         "control.sweep",

@@ -13,6 +13,8 @@ from mlfleet.validate.result import Count, PairSeen, State
 
 # Of single 95 % intervals.
 MISS_RATE = 0.05
+# Of equal pairs that a run calls different at a = 0.03, looks and all: at most this in simulation.
+DECIDED_RATE = 0.059
 # Honest harnesses that a limit fails: 3 of 20, as the rule has it, fails 1.6 % of them.
 HONEST_FAILS = 0.016
 # A slow-down of 5 % must be found so often; fewer experiments say nothing of a share found.
@@ -25,9 +27,9 @@ _METRICS: tuple[Metric, ...] = ("time", "cpu", "memory")
 _JUDGED = ("interpreter", "compute")
 
 
-def most_misses(of: int) -> int:
-    """The most of so many independent 95 % intervals that may miss."""
-    return next(misses for misses in range(of + 1) if bdtrc(misses, of, MISS_RATE) <= HONEST_FAILS)
+def most_misses(of: int, rate: float = MISS_RATE) -> int:
+    """The most of so many independent pairs that may miss, where each does at that rate."""
+    return next(misses for misses in range(of + 1) if bdtrc(misses, of, rate) <= HONEST_FAILS)
 
 
 def counts(pairs: Sequence[PairSeen]) -> tuple[Count, ...]:
@@ -36,7 +38,7 @@ def counts(pairs: Sequence[PairSeen]) -> tuple[Count, ...]:
     if not times:
         return ()
     counted = [pair for pair in times if pair.independent]
-    found = [_measured(times), _refused(times), _counted_work(times), _false_alarms(counted)]
+    found = [_measured(times), _refused(times), _counted_work(times), _false_alarms(counted), _decided(counted)]
     for share in SHARES:
         mine = [pair for pair in counted if pair.share == share]
         found.append(_coverage(share, [pair for pair in mine if pair.bound in _JUDGED]))
@@ -88,6 +90,12 @@ def _false_alarms(pairs: Sequence[PairSeen]) -> Count:
     return _limited("equal services whose 95 % interval excludes 1", alarms, len(equal), hits=False)
 
 
+def _decided(pairs: Sequence[PairSeen]) -> Count:
+    equal = [pair for pair in pairs if pair.share == 0 and pair.low is not None]
+    alarms = sum(pair.outcome == "different" for pair in equal)
+    return _limited("equal services that a run calls different", alarms, len(equal), hits=False, rate=DECIDED_RATE)
+
+
 def _coverage(share: int, pairs: Sequence[PairSeen]) -> Count:
     known = [pair for pair in pairs if pair.low is not None]
     missed = sum(not _covers(pair, math.log(pair.truth)) for pair in known)
@@ -95,9 +103,9 @@ def _coverage(share: int, pairs: Sequence[PairSeen]) -> Count:
     return _limited(name, missed, len(known), hits=True)
 
 
-def _limited(name: str, misses: int, of: int, *, hits: bool) -> Count:
+def _limited(name: str, misses: int, of: int, *, hits: bool, rate: float = MISS_RATE) -> Count:
     """Misses, or their opposite, against the most that may be; where all may miss, nothing could fail: recorded."""
-    most = most_misses(of)
+    most = most_misses(of, rate)
     found, limit = (of - misses, f"at least {of - most}") if hits else (misses, f"at most {most}")
     if most >= of:
         return Count(name, found, of, "recorded", "not judged")

@@ -22,8 +22,8 @@ START_S = {"python": 0.6, "rust": 0.1}
 DOCKER_S = 0.4
 # The controls' one iteration, about.
 ITERATION_S = 0.01
-# A block of all canaries, both languages; the spins alone take some 20 s.
-CANARIES_S = 75.0
+# A block of all canaries in both languages, of which the spins take some 20 s; the liars, and the audit of one.
+CANARIES_S = 90.0
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlfleet import assemble
+from mlfleet.audit.measure import audit_cell
+from mlfleet.audits import Audit
 from mlfleet.codec import encode
 from mlfleet.ledger import Ledger
 from mlfleet.ledger_lines import read_records
@@ -37,23 +39,25 @@ LIES = (
     Lie("debug", "debug build", (Verdict.VERSION_MISMATCH.value,)),
     Lie("constant", "constant output", (Verdict.OUTSIDE_TOLERANCE.value,)),
     Lie("half", "half of the work, all of it claimed", (Verdict.OUTSIDE_TOLERANCE.value,)),
-    # Within a trial a kept answer shows by its time; that it was kept, `mlfleet audit` says.
-    Lie("memoised", "memoised output", (Verdict.CACHED.value, Verdict.SHORT_WORK.value)),
     Lie("nothing", "no-op offered as a framework", (Verdict.SHORT_WORK.value,)),
     Lie("background", "work after the reply", (Verdict.BACKGROUND_WORK.value,)),
 )
+# One trial cannot tell a kept answer from a quick one: its audit must.
+MEMOISED = Lie("memoised", "memoised output, audited", (Verdict.CACHED.value,))
+# Of an audit that asks for a factor of 30.
+AUDIT_BLOCKS = 1
 
 
 def command_of(honest: Sequence[str] | None, service: Service, root: Path) -> Sequence[str] | None:
     """The command of a service, `honest` being that of its build: liars and their twin start from the spoilt file."""
     key, _, mark = service.key.partition(":")
-    marked = mark in {TWIN, *(lie.fault for lie in LIES)}
+    marked = mark in {TWIN, MEMOISED.fault, *(lie.fault for lie in LIES)}
     return [*honest[:-1], str(root / SPOILT / f"of_{key}.py")] if honest and marked else honest
 
 
-def lies_run(site: Site, control: Service) -> Table:
-    """One short block of every lie and the honest twin, folded with the control that does nothing."""
-    marks = (TWIN, *(lie.fault for lie in LIES))
+def lies(site: Site, control: Service) -> tuple[Canary, ...]:
+    """One short block of every lie and the honest twin, beside the control that does nothing; and an audit."""
+    marks = (TWIN, *(lie.fault for lie in LIES), MEMOISED.fault)
     names = tuple(replace(control, key=f"{control.key}:{mark}") for mark in marks)
     built = site.builder.state(control)
     request = assemble.Request(
@@ -72,17 +76,21 @@ def lies_run(site: Site, control: Service) -> Table:
     offered = tuple(
         replace(one, service=replace(one.service, control=one.service == control)) for one in planned.contestants
     )
-    run = _control_alone(replace(planned, contestants=takes_part(offered)), control)
-    faults = {f"{control.key}:{lie.fault}": lie.fault for lie in LIES}
+    run = _some_alone(replace(planned, contestants=takes_part(offered)), control)
+    faults = {f"{control.key}:{lie.fault}": lie.fault for lie in (*LIES, MEMOISED)}
     cells = {key: replace(cell, fault=faults.get(key[1])) for key, cell in cells_of(run).items()}
     folder = site.folder / "lies"
     with Ledger.create(folder, encode(run)) as ledger, site.watched("lies") as watcher:
         measure_run(run, cells, ledger, site.bench.watched_by(watcher.phase, ledger.blob), watcher, None)
-    return fold(run, read_records(folder))
+        workload, key = run.workloads[0].workload, f"{control.key}:{MEMOISED.fault}"
+        site.bench.progress(key, "audit")
+        audited = audit_cell(run, workload, cells[workload.name, key], AUDIT_BLOCKS, site.bench, lambda _: None)
+    return (*judge(fold(run, read_records(folder)), control), judge_audit(audited))
 
 
-def _control_alone(run: RunFile, control: Service) -> RunFile:
-    """What does nothing is asked of the control only: liars are held against it."""
+def _some_alone(run: RunFile, control: Service) -> RunFile:
+    """What does nothing is asked of the control only, since liars are held against it; what is audited, of nobody."""
+    audited = f"{control.key}:{MEMOISED.fault}"
     workloads = tuple(
         replace(planned, cells={control.key: planned.cells[control.key]}) if planned.workload == CONTROL else planned
         for planned in run.workloads
@@ -90,7 +98,7 @@ def _control_alone(run: RunFile, control: Service) -> RunFile:
     plan = tuple(
         replace(block, launch=(control.key,), turns=tuple((control.key,) for _ in block.turns))
         if block.workload == CONTROL.name
-        else block
+        else replace(block, launch=tuple(key for key in block.launch if key != audited))
         for block in run.plan
     )
     return replace(run, workloads=workloads, plan=plan)
@@ -109,6 +117,16 @@ def judge(table: Table, control: Service) -> tuple[Canary, ...]:
         text = cell.verdict.value + (f": {cell.reasons[0].detail}" if cell.reasons else "")
         found.append(Canary(name, cell.framework, " or ".join(awaited), text, _state(cell.verdict, codes, awaited)))
     return tuple(found)
+
+
+def judge_audit(audited: Audit) -> Canary:
+    """A kept answer must be called so."""
+    codes = {failure.code for failure in audited.failures}
+    text = (
+        "; ".join(f"{one.code or one.state}: {one.gate}: {one.detail}" for one in audited.failures) or "no gate failed"
+    )
+    state: State = "ok" if codes & set(MEMOISED.awaited) else "off"
+    return Canary(MEMOISED.name, audited.framework, " or ".join(MEMOISED.awaited), text, state)
 
 
 def _state(verdict: Verdict, codes: set[str], awaited: tuple[str, ...]) -> State:
