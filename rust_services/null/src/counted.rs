@@ -78,7 +78,9 @@ impl Job for Sweep {
     fn step(&mut self) -> Result<(), Error> {
         (self.sum, self.done) = (0, 0);
         for chunk in self.buffer.chunks_exact(CHUNK).cycle().take(self.total) {
-            self.sum = self.sum.wrapping_add(black_box(chunk).iter().copied().fold(0, i64::wrapping_add));
+            self.sum = self
+                .sum
+                .wrapping_add(black_box(chunk).iter().copied().fold(0, i64::wrapping_add));
             self.done += 1;
         }
         Ok(())
