@@ -343,7 +343,7 @@ def spread(values):
         (((400.0, 402.0), (451.0, 450.0)), 10, "refused"),
         (((60.0, 62.0), (61.0, 60.0)), 10, "refused"),
         (((60.0, 62.0), (451.0, 450.0)), 6, "refused"),
-        (((300.0, 390.0), (310.0, 300.0)), 10, "inconclusive"),
+        (((300.0, 360.0), (310.0, 300.0)), 10, "inconclusive"),
     ],
 )
 def test_quality_over_blocks_is_judged_alike(tmp_path, values, blocks, outcome):
