@@ -10,7 +10,7 @@ from mlfleet.commands.common import named_services
 from mlfleet.launch.sockets import RunFolder
 
 __all__ = ["any_machine"]
-FAULTS = ("test_faults.py", "test_lies.py", "test_lies_times.py", "test_validate.py")
+FAULTS = ("test_demos.py", "test_faults.py", "test_lies.py", "test_lies_times.py", "test_validate.py")
 # Of two services at once: these name them.
 PAIRS = ("test_one_libtorch.py",)
 
