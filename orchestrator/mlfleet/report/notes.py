@@ -1,6 +1,7 @@
 """What a reader must know beside the outcomes: what a ratio compares, who is absent, what is not known, what to do."""
 
 import math
+from collections.abc import Sequence
 
 from mlfleet.cells import FEW_BLOCKS
 from mlfleet.compare import Comparison
@@ -11,6 +12,7 @@ from mlfleet.report import compared
 from mlfleet.report.compared import Side
 from mlfleet.report.units import count, number, percent, plural, size
 from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
+from mlfleet.stats import MIN_BLOCKS
 from mlfleet.table import Table
 
 # Nobody waits for more; what is restless must be found instead.
@@ -94,8 +96,7 @@ def absent(table: Table) -> tuple[str, ...]:
         if contestant.identity is None:
             said.append(f"{key} takes no part: {contestant.reason or 'it gave no description'}")
         elif not contestant.service.control and (lacking := [work for work in compared if key not in work.cells]):
-            names = ", ".join(work.workload.name for work in lacking)
-            said.append(f"{key} is unsupported in {names}: it does not offer the task")
+            said.append(f"{key} is unsupported in {_names(lacking, compared)}: it does not offer the task")
     for planned in table.run.workloads:
         name = planned.workload.name
         if planned.unavailable:
@@ -103,6 +104,14 @@ def absent(table: Table) -> tuple[str, ...]:
         elif planned in compared and name not in table.run.baselines:
             said.append(f"{name} has no comparison: its baseline takes no part")
     return tuple(said)
+
+
+def _names(lacking: Sequence[PlannedWorkload], compared: Sequence[PlannedWorkload]) -> str:
+    """These workloads; all others, where those are fewer."""
+    rest = [work for work in compared if work not in lacking]
+    if len(lacking) <= len(rest) or not rest:
+        return ", ".join(work.workload.name for work in lacking)
+    return f"all but {', '.join(work.workload.name for work in rest)}"
 
 
 def cautions(run: RunFile) -> tuple[str, ...]:
@@ -135,7 +144,8 @@ def how_to_narrow(table: Table) -> tuple[str, ...]:
         said.append(f"{plural(len(few), 'comparison')} had too few blocks in which both sides were ok.")
     if noisy:
         said.append(
-            f"{plural(len(noisy), 'comparison')} met a restless machine: quieten the host and run again; more blocks "
+            f"{plural(len(noisy), 'comparison')} met a restless machine. To weigh flagged turns, {MIN_BLOCKS} blocks "
+            "must keep one without a flag on both sides; fewer is noisy. Quieten the host and run again: more blocks "
             "on a restless one would not help."
         )
     if wide or few:

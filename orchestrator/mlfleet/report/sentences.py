@@ -152,8 +152,7 @@ _REASONS: Mapping[str, Callable[[Comparison], str]] = {
 def _marks(comparison: Comparison) -> str:
     if NOISY not in comparison.marks:
         return ""
-    left = f"{comparison.second_blocks} of {plural(comparison.blocks, 'block')}"
-    return f"; noisy: only {left} keep a turn without a flag on both sides, {MIN_BLOCKS} needed to weigh the others"
+    return f"; noisy: {comparison.second_blocks} of {plural(comparison.blocks, 'block')} without a flag"
 
 
 def refused_pairs(table: Table, comparisons: Sequence[Comparison]) -> tuple[Refused, ...]:
