@@ -19,7 +19,8 @@ def wrong_models(case) -> Iterator[Wrong]:
     inputs = case.case.inputs
     for name in [name for name in inputs if name.startswith(WEIGHTS)]:
         cut = np.ascontiguousarray(inputs[name][..., :-1])
-        yield Wrong(f"{name} shorter on its last axis", {**inputs, name: cut}, (WEIGHTS,))
+        # Whichever of all that no longer fit together is named.
+        yield Wrong(f"{name} shorter on its last axis", {**inputs, name: cut}, ("awaited",))
     for name in [name for name in TOKENS if name in inputs]:
         yield from _strange_tokens(inputs, name)
         yield from _too_many_tokens(inputs, name)
