@@ -21,6 +21,7 @@ from mlfleet.tasks.control import WORKLOAD
 ENVIRONMENT = Environment("cpu", (0,), 1, 1 << 30, "process", "mapped")
 ITERATION_NS = 1_000_000
 FOLDED_NS = 30_000_000
+FILE_BYTES = 5 << 20
 
 
 @dataclass
@@ -41,6 +42,8 @@ class Behaviour:
     folded: bool = False
     # CPU time from one reading to the next.
     works_on_ns: int = 0
+    # File pages that its container is charged for after import.
+    charged_bytes: int = 0
     exit: Exit | None = None
 
 
@@ -244,12 +247,18 @@ class Meters:
     key: str = ""
     cpu_ns: int = 0
     wait_us: int = 0
+    file_bytes: int = FILE_BYTES
 
     def edge(self) -> dict[str, Reading]:
         self.fleet.log("read")
         self.cpu_ns += self.fleet.behaviour(self.key).works_on_ns
         self.wait_us += self.fleet.edge_wait_us
-        return {"cpu_ns": Reading(self.cpu_ns, "ns", "fake"), "cpu_wait_us": Reading(self.wait_us, "us", "fake")}
+        pages, self.file_bytes = self.file_bytes, FILE_BYTES + self.fleet.behaviour(self.key).charged_bytes
+        return {
+            "cpu_ns": Reading(self.cpu_ns, "ns", "fake"),
+            "cpu_wait_us": Reading(self.wait_us, "us", "fake"),
+            "memory_file": Reading(pages, "bytes", "fake"),
+        }
 
     def reset_peak(self) -> bool:
         self.fleet.log("reset")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from mlfleet import multiplicity, parity, stats
+from mlfleet import charged, multiplicity, parity, stats
 from mlfleet.cells import FEW_BLOCKS, CellRow
 from mlfleet.model import Metric, Setting
 from mlfleet.multiplicity import Levels
@@ -15,7 +15,7 @@ from mlfleet.resolution import Bound
 from mlfleet.runfile import PlannedWorkload, RunFile
 from mlfleet.stats import Estimate
 from mlfleet.values import paired_values, unequal_meters, unflagged_pairs
-from mlfleet.verdict import NOT_FRESH
+from mlfleet.verdict import NOT_FRESH, Verdict
 
 # Below this a memory value has no ratio: start-up noise would be sold as a factor.
 SMALL_MEMORY_BYTES = 8 << 20
@@ -144,9 +144,15 @@ def _pair(
 
 
 def _meters(baseline: CellRow, contestant: CellRow, metric: Metric) -> list[Refusal]:
-    """Readings are compared only if they were taken from the same source in the same way."""
+    """Readings are compared only if taken from the same source in the same way, memory only if it is its own."""
     text, unequal, blocks = unequal_meters(baseline.records, contestant.records, metric)
-    return [Refusal(METER, METER, f"{metric} was {text}", f"{unequal} of {blocks} blocks")] if text else []
+    found = [Refusal(METER, METER, f"{metric} was {text}", f"{unequal} of {blocks} blocks")] if text else []
+    for cell in (baseline, contestant) if metric == "memory" else ():
+        fine = [record for record in cell.records if record.verdict is Verdict.OK]
+        if charging := sum(charged.LABEL in record.labels for record in fine):
+            where = f"{cell.framework}: {charging} of {len(fine)} trials"
+            found.append(Refusal(METER, METER, "its container was charged for pages of the payload", where))
+    return found
 
 
 def _settled(

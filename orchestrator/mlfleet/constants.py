@@ -13,6 +13,7 @@ from types import ModuleType
 
 from mlfleet import (
     advice,
+    charged,
     compare,
     course,
     deadlines,
@@ -39,6 +40,7 @@ from mlfleet.tasks import bounds
 MODULES: tuple[ModuleType, ...] = (
     schedule, deadlines, host, sizing, runner, course, looks, sampler, stats, values, parity, compare,
     summary, advice, noise, disturbed, sentinel, quiet, gates, judged, roofline, bounds, resolution,
+    charged,
 )  # fmt: skip
 
 

@@ -33,6 +33,8 @@ class Name(StrEnum):
     ANONYMOUS = "memory_anonymous"
     # Page cache without shmem: where the payload's pages show.
     FILE = "memory_file"
+    # Of prepare alone: what the file pages grew by since import.
+    PAYLOAD_PAGES = "memory_payload_pages"
     TASKS_PEAK = "tasks_peak"
     FROZEN = "frozen"
 

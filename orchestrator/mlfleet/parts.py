@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mlfleet import gates
+from mlfleet import charged, gates
 from mlfleet.bench import Cell
 from mlfleet.classify import Evidence, classify
 from mlfleet.model import Calibration, Finding, Phase, Quality, Reading, Record, Sample, Trial, Turn
@@ -88,5 +88,6 @@ def judged(cell: Cell, parts: Parts, data: bytes) -> list[Finding]:
     parts.labels = (
         *gates.labels(parts.turns, parts.steady, cell.environment.device),
         *gates.unjudged(parts.linear, parts.linear_waited_ns, parts.linear_cpu_ns),
+        *charged.labels(parts.phases, cell.payload.size_bytes),
     )
     return [*flaws, *findings, *gates.beyond_light(parts.turns, cell.least_ns)]

@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from mlfleet import deadlines, gates, schedule
 from mlfleet.bench import Bench, Cell, Job
+from mlfleet.charged import payload_pages
 from mlfleet.classify import Evidence, check_identity, check_payload, check_stamps
 from mlfleet.client import Client
 from mlfleet.disturbed import disturbances
@@ -17,6 +18,7 @@ from mlfleet.launch.base import LaunchFailed, Running
 from mlfleet.launch.ready import await_socket
 from mlfleet.meters import Meters
 from mlfleet.model import Calibration, Finding, Phase, Reading, Record, Sample, Trial, Turn
+from mlfleet.names import Name
 from mlfleet.parts import Parts, judged
 from mlfleet.schedule import calibrate, refine, warm_up
 from mlfleet.turn import take_turn
@@ -119,7 +121,9 @@ class TrialRun:
             self._client.collect(deadlines.OUTPUT_LIMIT_BYTES, deadlines.COLLECT_S)
         start = self._enter("prepare")
         self.evidence.prepared = cell.give(Job(cell.case, cell.payload), self._client, self.trial.block)
-        self._leave("prepare", start, self._meters.edge())
+        after = self._meters.edge()
+        pages = payload_pages(self.parts.phases[-1].readings, after, cell.environment, cell.payload.size_bytes)
+        self._leave("prepare", start, {**after, Name.PAYLOAD_PAGES: pages})
         self._fail_on(check_payload(self.evidence.prepared, cell.payload.sha256, cell.payload.tensors_sha256))
 
     def _cold(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from mlfleet.verify import estimates, numbers
+from mlfleet.verify import estimates, meters, numbers
 from mlfleet.verify.chain import LEDGER
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.plain import Json
@@ -50,6 +50,8 @@ def check_claims(run: Run, trial: Trial, findings: Findings) -> None:
     if warm_up:
         said = trial.body.members().get("steady")
         findings.held(LEDGER, trial.line, "steady", said, estimates.is_steady(*_window(warm_up)), kind=_KIND)
+    if said_and_found := meters.pages(run, trial):
+        findings.held(LEDGER, trial.line, meters.PAGES, *said_and_found, kind=_KIND)
     if trial.body.get("labels") is not None:
         labels: list[Json] = [*trial.body["labels"].texts()]
         findings.held(LEDGER, trial.line, "labels", labels, [*_labels(run, trial)], kind=_KIND)
@@ -153,7 +155,7 @@ def _labels(run: Run, trial: Trial) -> list[str]:
     """What a reader must know of a trial that passed."""
     tries = _tries(trial)
     unseen = bool(tries) and not any(fits or counts for _, fits, counts in tries)
-    return [*_of_turns(run, trial), *(["linear in k not judged"] if unseen else [])]
+    return [*_of_turns(run, trial), *(["linear in k not judged"] if unseen else []), *meters.label(run, trial)]
 
 
 def _of_turns(run: Run, trial: Trial) -> list[str]:

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 
-from mlfleet.verify import claims, estimates, folded, gates, looks, machine, numbers, order
+from mlfleet.verify import claims, estimates, folded, gates, looks, machine, meters, numbers, order
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.plan import Run
 
 _KIND = "constants"
 CONSTANTS: Mapping[str, float] = {
     "advice.FIRST_LOOK": folded.FIRST_LOOK,
+    "charged.BATCH_BYTES": meters.BATCH_BYTES,
+    "charged.PAYLOAD_SHARE": meters.PAYLOAD_SHARE,
     "compare.MEMORY_SE_BYTES": estimates.MEMORY_SE_BYTES,
     "compare.SMALL_MEMORY_BYTES": estimates.SMALL_MEMORY_BYTES,
     "course.APPENDED_LEAST": looks.APPENDED_LEAST,

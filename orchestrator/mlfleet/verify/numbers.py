@@ -48,10 +48,10 @@ def peak(trial: Trial, name: str) -> Value:
     return _highest(trial.turns, name) if trial.turns else (None, "not_measured")
 
 
-def level(trial: Trial, name: str) -> float | None:
-    """A memory level after prepare."""
-    prepare = trial.phase("prepare")
-    found = prepare["readings"].get(name) if prepare else None
+def level(trial: Trial, name: str, after: str = "prepare") -> float | None:
+    """A memory level after that phase."""
+    phase = trial.phase(after)
+    found = phase["readings"].get(name) if phase else None
     known = reading(found).value if found else None
     return None if known is None else float(known)
 

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from mlfleet.verify import estimates, levels, numbers
+from mlfleet.verify import estimates, levels, meters, numbers
 from mlfleet.verify.estimates import Interval
 from mlfleet.verify.plan import Run, Workload
 from mlfleet.verify.trials import Trial
@@ -142,7 +142,7 @@ def _pair(work: Workload, metric: str, names: tuple[str, str], sides: tuple[Cell
     values, unread = numbers.pairs(both, metric)
     small = estimates.SMALL_MEMORY_BYTES if metric == "memory" else 0
     absolute = any(min(one) <= 0 or min(one) < small for one in values)
-    settled = _settled(work, sides, both, unread)
+    settled = _settled(work, sides, both, unread, metric)
     return Pair(
         workload=work.name,
         metric=metric,
@@ -158,9 +158,10 @@ def _pair(work: Workload, metric: str, names: tuple[str, str], sides: tuple[Cell
 
 
 def _settled(
-    work: Workload, sides: tuple[CellNumbers, CellNumbers], both: Sequence[tuple[Trial, Trial]], unread: str
+    work: Workload, sides: tuple[CellNumbers, CellNumbers], both: list[tuple[Trial, Trial]], unread: str, metric: str
 ) -> tuple[str, tuple[str, ...]] | None:
-    if refused := tuple(dict.fromkeys((*sides[0].codes, *sides[1].codes, *codes_between(work, both)))):
+    codes = [*codes_between(work, both), *meters.refused(metric, [one.trials for one in sides])]
+    if refused := tuple(dict.fromkeys((*sides[0].codes, *sides[1].codes, *codes))):
         return "refused", refused
     if unread:
         return "refused", ("meter", unread)
