@@ -68,6 +68,12 @@ def differing(one: Mapping[str, object], other: Mapping[str, object]) -> list[st
     return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
 
 
+def check_same(begun: Mapping[str, object], here: Mapping[str, object], folder: Path) -> None:
+    """What was begun in a folder goes on where it was begun. Raises HostError naming the fields that differ."""
+    if found := differing(begun, here):
+        raise HostError(f"{folder} was begun on another host: {', '.join(found)} differ; it cannot go on here")
+
+
 @dataclass(frozen=True)
 class Cpus:
     """CPUs that this process may use, by physical core, in the order of their lowest numbers."""

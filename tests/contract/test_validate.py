@@ -1,42 +1,22 @@
 """`mlfleet validate`, live and short: liars are seen, the twin passes, a slowed service does what it counts."""
 
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 from mlfleet import stats
-from mlfleet.catalogue import load_suite
-from mlfleet.commands.validate import site_of
-from mlfleet.interrupt import Stop
 from mlfleet.validate import planted
 from mlfleet.validate.live import measured
 from mlfleet.validate.pairs import pairs_seen
 from mlfleet.validate.plan import control_of, workload_of
 from mlfleet.verdict import Verdict
-
-SUITE = load_suite("validate")
-
-
-class Silent:
-    def phase(self, framework, phase):
-        pass
-
-    def block(self, block, number, total):
-        pass
-
-    def done(self, block, records):
-        pass
+from silent import site_in
 
 
-@contextmanager
-def silent(part):
-    yield Silent()
-
-
-@pytest.fixture
-def site(tmp_path):
-    with Stop() as stop, site_of(f"test-{tmp_path.name}", tmp_path, SUITE, "process", 1, stop) as site:
-        yield replace(site, watched=silent)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    # One for all: to open it the host's roof is probed, which takes as long as a block.
+    with site_in(tmp_path_factory.mktemp("validate"), "process") as site:
+        yield site
 
 
 def test_every_lie_is_seen_and_the_honest_twin_passes(site):
@@ -50,7 +30,8 @@ def test_every_lie_is_seen_and_the_honest_twin_passes(site):
 def test_a_slowed_service_does_the_share_more_that_it_counts(site, bound):
     control = control_of(site.services, bound)
     services = tuple(replace(control, key=f"{control.key}:{name}") for name in ("a", "plus100"))
-    run, records = measured(site, "slowed", services, (workload_of(SUITE, bound),), blocks=2, seed=1, schedule="short")
+    workloads = (workload_of(site.suite, bound),)
+    run, records = measured(site, f"slowed-{bound}", services, workloads, blocks=2, seed=1, schedule="short")
     assert {record.verdict for record in records} == {Verdict.OK}
     (pair,) = [one for one in pairs_seen(bound, run, records) if one.metric == "time"]
     assert (pair.share, pair.truth) == (100, 2.0)

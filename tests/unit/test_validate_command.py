@@ -29,7 +29,7 @@ def host(monkeypatch, tmp_path):
     monkeypatch.setenv("MLFLEET_LOCK", str(tmp_path / "lock"))
     world = {"found": FOUND, "asked": [], "built": Built()}
 
-    def measured(_name, _folder, asked, *_):
+    def measured(_folder, asked, *_):
         world["asked"].append(asked)
         if isinstance(world["found"], Exception):
             raise world["found"]
@@ -42,6 +42,10 @@ def host(monkeypatch, tmp_path):
 
 def run(tmp_path, *arguments):
     return cli.status(["validate", "--runtime", "process", "--out", str(tmp_path / "out"), *arguments])
+
+
+def resume(tmp_path, *arguments):
+    return cli.status(["validate", "--resume", str(tmp_path / "out"), *arguments])
 
 
 def test_it_says_how_long_it_takes_keeps_its_result_and_what_later_runs_need(host, tmp_path, capsys):
@@ -103,15 +107,37 @@ def test_without_current_controls_there_is_nothing_to_validate_with(host, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_an_interrupted_validation_keeps_what_was_measured_and_stores_no_resolution(host, tmp_path, capsys):
+def test_an_interrupted_validation_is_gone_on_with_and_stores_no_resolution_before(host, tmp_path, capsys):
     host["found"] = InterruptedRun("stopped by SIGINT", 2)
-    assert run(tmp_path) == 130
-    assert "a validation is not gone on with, but begun again" in capsys.readouterr().err
+    assert run(tmp_path, "--part", "compute", "--seed", "7") == 130
+    assert f"To go on: mlfleet validate --resume {tmp_path / 'out'}" in capsys.readouterr().err
     assert not (tmp_path / "out/validation.json").exists()
     assert resolution.load(FOUND.host_fingerprint) is None
+    (tmp_path / "out/compute-1").mkdir()
+    (tmp_path / "out/compute-1/run.json").touch()
+    host["found"] = FOUND
+    assert resume(tmp_path) == 0
+    first, second = host["asked"]
+    assert first == second
+    assert "1 of 40 experiments are there already" in capsys.readouterr().err
+    assert resolution.load(FOUND.host_fingerprint).validation == FOUND.validation
+
+
+def test_it_goes_on_only_where_it_was_begun_and_with_what_was_asked(host, tmp_path, capsys, monkeypatch):
+    assert resume(tmp_path) == 74
+    assert "holds no validation: it has no begun.json" in capsys.readouterr().err
+    run(tmp_path)
+    assert resume(tmp_path, "--quick") == 2
+    assert "leave out --quick, --part and --out" in capsys.readouterr().err
+    monkeypatch.setattr(command, "_fingerprint", lambda _: {"cpu_model": "another"})
+    assert resume(tmp_path) == 3
+    assert "was begun on another host: " in capsys.readouterr().err
 
 
 def test_another_result_is_not_overwritten(host, tmp_path, capsys):
     run(tmp_path)
+    assert run(tmp_path) == 74
+    assert f"holds a validation; try: mlfleet validate --resume {tmp_path / 'out'}" in capsys.readouterr().err
+    (tmp_path / "out/begun.json").unlink()
     assert run(tmp_path) == 74
     assert "is not empty; try: another --out" in capsys.readouterr().err

@@ -129,8 +129,7 @@ def _resume(folder: Path, max_time: float | None, stop: Stop) -> int:
     # An edited run.json is refused before anything in it is believed: the first line knows its digest.
     next(read_lines(folder), None)
     here = host.fingerprint(host.facts(), {"docker_engine": engine_version(run.environment.runtime)})
-    if differing := host.differing(run.host_fingerprint, here):
-        raise HostError(f"{folder} was begun on another host: {', '.join(differing)} differ; it cannot go on here")
+    host.check_same(run.host_fingerprint, here, folder)
     with ExitStack() as stack:
         stack.enter_context(host_lock(run.run))
         stack.enter_context(run_lock(folder, run.run))

@@ -1,11 +1,13 @@
 """`mlfleet validate`."""
 
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import click
 from rich.console import Console
@@ -16,15 +18,17 @@ from mlfleet.catalogue import Suite, load_suite
 from mlfleet.codec import encode
 from mlfleet.commands.benches import engine_version, local_command, open_bench
 from mlfleet.commands.common import ROOT, choose_runtime, json_option, runtime_option, say, services
-from mlfleet.errors import HostError, InterruptedRun, StorageError
+from mlfleet.errors import HostError, InterruptedRun, StorageError, UsageError
 from mlfleet.interrupt import Stop
+from mlfleet.ledger_lines import RUN
 from mlfleet.live import LiveProgress
 from mlfleet.locks import host_lock
 from mlfleet.model import Runtime, Service
 from mlfleet.report import validation as report
 from mlfleet.resolution import Resolution
 from mlfleet.setting import environment_of
-from mlfleet.validate import neighbour, whole
+from mlfleet.validate import neighbour, planted, whole
+from mlfleet.validate.begun import Begun, begin, read_begun
 from mlfleet.validate.live import Site, once
 from mlfleet.validate.plan import BOUNDS, FULL, QUICK, Plan, control_of
 from mlfleet.validate.planted import command_of
@@ -45,28 +49,37 @@ MINUTE_S, HOUR_S = 60, 3600
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Only this part; repeatable.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Draws every order.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the result; by default one under results/.")
+@click.option("--resume", type=click.Path(path_type=Path), help="Go on with the validation in this folder.")
 @runtime_option
 @json_option
-def validate(quick: bool, parts: tuple[str, ...], seed: int, out: Path | None, runtime: str, as_json: bool) -> int:
+def validate(
+    quick: bool, parts: tuple[str, ...], seed: int, out: Path | None, resume: Path | None, runtime: str, as_json: bool
+) -> int:
     """Hold the harness itself against truths on this host: equal services, counted slow-downs, canaries.
 
     Measures what this host can resolve, which every later run takes along. Exit 1 if a canary or a count is off.
     """
-    chosen = choose_runtime(runtime)
-    if chosen == "attach":
-        raise HostError("a validation starts its services itself; try on the host: mlfleet validate")
-    asked = _asked(quick, parts, chosen)
-    docker = chosen == "docker"
+    if resume and (quick or parts or out):
+        raise UsageError("--resume goes on with what was begun there; leave out --quick, --part and --out")
+    if resume:
+        begun, folder = read_begun(resume), resume
+        host.check_same(begun.host_fingerprint, _fingerprint(begun.runtime), folder)
+    else:
+        begun = _begun("quick" if quick else "full", parts, choose_runtime(runtime), seed)
+        folder = out or RESULTS / begun.validation
+    asked = _asked(begun)
+    docker = begun.runtime == "docker"
     span = asked.plan.seconds(docker=docker, canaries=asked.canaries) + neighbour.seconds(asked.neighbours, docker)
-    say(f"{asked.kind} validation on runtime {chosen}: about {_span(span)} on a quiet host")
-    name = assemble.run_id(f"{SUITE}-{asked.kind}", seed)
-    folder = out or RESULTS / name
-    with Stop() as stop, host_lock(name):
-        _claim(folder)
+    say(f"{begun.kind} validation on runtime {begun.runtime}: about {_span(span)} on a quiet host")
+    with Stop() as stop, host_lock(begun.validation):
+        if resume:
+            _say_there(folder, asked.plan)
+        else:
+            begin(folder, begun)
         try:
-            found = _measured(name, folder, asked, chosen, seed, stop)
+            found = _measured(folder, asked, begun, stop)
         except InterruptedRun:
-            say(f"what was measured is in {folder}; a validation is not gone on with, but begun again")
+            say(f"what was measured is kept. To go on: mlfleet validate --resume {folder}")
             raise
     _keep(found, folder)
     if as_json:
@@ -77,10 +90,27 @@ def validate(quick: bool, parts: tuple[str, ...], seed: int, out: Path | None, r
     return 1 if found.failed else 0
 
 
-def _asked(quick: bool, parts: Sequence[str], runtime: Runtime) -> Asked:
+def _begun(kind: Literal["quick", "full"], parts: tuple[str, ...], runtime: Runtime, seed: int) -> Begun:
+    if runtime == "attach":
+        raise HostError("a validation starts its services itself; try on the host: mlfleet validate")
+    return Begun(assemble.run_id(f"{SUITE}-{kind}", seed), kind, parts, runtime, seed, _fingerprint(runtime))
+
+
+def _fingerprint(runtime: Runtime) -> dict[str, str | int | None]:
+    return host.fingerprint(host.facts(), {"docker_engine": engine_version(runtime)})
+
+
+def _say_there(folder: Path, plan: Plan) -> None:
+    there = sum(
+        (folder / f"{bound}-{n}" / RUN).exists() for bound, most in plan.experiments.items() for n in range(1, most + 1)
+    )
+    say(f"{there} of {sum(plan.experiments.values())} experiments are there already")
+
+
+def _asked(begun: Begun) -> Asked:
     """The plan, less what was not asked for and what needs a control that is not built."""
-    known = services()
-    controls, left_out = _built([service for service in known if service.control], runtime)
+    known, quick, parts = services(), begun.kind == "quick", begun.parts
+    controls, left_out = _built([service for service in known if service.control], begun.runtime)
     whole_plan = QUICK if quick else FULL
     experiments = {
         bound: count
@@ -91,9 +121,7 @@ def _asked(quick: bool, parts: Sequence[str], runtime: Runtime) -> Asked:
     trials = neighbour.QUICK_TRIALS if quick else neighbour.TRIALS
     # The 10 minutes of the quick one are spent on what it must show.
     beside = NEIGHBOUR in parts or (not parts and not quick)
-    return Asked(
-        "quick" if quick else "full", plan, controls, left_out, not parts or CANARIES in parts, trials if beside else 0
-    )
+    return Asked(begun.kind, plan, controls, left_out, not parts or CANARIES in parts, trials if beside else 0)
 
 
 def _built(controls: Sequence[Service], runtime: Runtime) -> tuple[tuple[Service, ...], tuple[str, ...]]:
@@ -114,30 +142,32 @@ def _built(controls: Sequence[Service], runtime: Runtime) -> tuple[tuple[Service
     return tuple(found), tuple(left_out)
 
 
-def _measured(name: str, folder: Path, asked: Asked, runtime: Runtime, seed: int, stop: Stop) -> Validation:
-    began, suite = time.monotonic(), load_suite(SUITE)
+def _measured(folder: Path, asked: Asked, begun: Begun, stop: Stop) -> Validation:
+    started, suite = time.monotonic(), load_suite(SUITE)
     seen: tuple[Canary, ...] = ()
     pairs: tuple[PairSeen, ...] = ()
-    with _on_own_cpus(suite, runtime):
+    with _on_own_cpus(suite, begun.runtime):
         if asked.canaries:
-            seen += _lies(name, folder, suite, seed, stop)
-        with site_of(name, folder, suite, runtime, seed, stop) as site:
+            seen += _lies(folder, suite, begun, stop)
+        with site_of(begun.validation, folder, suite, begun.runtime, begun.seed, stop) as site:
             if asked.canaries:
                 seen += whole.canaries(site, asked.controls)
             if asked.neighbours:
                 seen += (neighbour.neighbour_run(site, asked.controls[-1], asked.neighbours),)
             pairs += whole.experiments(site, asked.plan)
-            return whole.validation(site, asked, began, seen, pairs)
+            return whole.validation(site, asked, started, seen, pairs)
 
 
-def _lies(name: str, folder: Path, suite: Suite, seed: int, stop: Stop) -> tuple[Canary, ...]:
+def _lies(folder: Path, suite: Suite, begun: Begun, stop: Stop) -> tuple[Canary, ...]:
     """Spoilt services have no images: they are local processes, whatever the rest is measured on."""
     control = next(service for service in services() if service.control and service.language == "python")
     state = builds.builder("process", ROOT).state(control)
     if state.state != "current":
         hint = f"{state.reason}; try: mlfleet build {control.key} --runtime process"
         return (Canary("services that lie", control.key, "each is seen", hint, "not judged"),)
-    with site_of(f"{name}-lies", folder, suite, "process", seed, stop) as site:
+    # What an audit found is in no ledger: gone on with, a validation asks the liars again.
+    shutil.rmtree(folder / planted.FOLDER, ignore_errors=True)
+    with site_of(f"{begun.validation}-lies", folder, suite, "process", begun.seed, stop) as site:
         return whole.lies(site, control)
 
 
@@ -170,15 +200,6 @@ def _on_own_cpus(suite: Suite, runtime: Runtime) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def _claim(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise StorageError(f"{folder} is not empty; try: another --out")
-    except OSError as error:
-        raise StorageError(f"cannot make {folder}: {error.strerror}") from error
 
 
 def _keep(found: Validation, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Runs of a validation: planned, measured and kept as every other run, by the same functions."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -13,12 +13,12 @@ from mlfleet.catalogue import Suite
 from mlfleet.codec import encode
 from mlfleet.errors import HostError
 from mlfleet.ledger import Ledger
-from mlfleet.ledger_lines import read_records
+from mlfleet.ledger_lines import RUN, CloseBody, read_records
 from mlfleet.model import Record, Roof, Runtime, Service, Workload
 from mlfleet.plan import Block
 from mlfleet.resolution import Bound
-from mlfleet.runfile import Contestant, RunFile
-from mlfleet.runner import cells_of, measure_run
+from mlfleet.runfile import Contestant, RunFile, read_run
+from mlfleet.runner import cells_of, go_on, measure_run
 from mlfleet.tasks.control import WORKLOAD as CONTROL
 from mlfleet.validate.pairs import pairs_seen
 from mlfleet.validate.plan import BLOCKS, Plan, canaries_of, control_of, share_of, workload_of
@@ -103,7 +103,34 @@ def measured(
     seed: int,
     schedule: str,
 ) -> tuple[RunFile, tuple[Record, ...]]:
-    """A run of these workloads on these services, in a folder of its own under the validation's."""
+    """A run of these workloads on these services, in a folder of its own under the validation's.
+
+    One that is there already is gone on with, or only read where nothing of it is missing.
+    """
+    folder = site.folder / part
+    begun = (folder / RUN).exists()
+    if begun:
+        run = _same_builds(read_run(folder), site)
+    else:
+        run = _planned(site, part, services, workloads, blocks=blocks, seed=seed, schedule=schedule)
+    with _kept(folder, run, begun=begun) as ledger:
+        if not _ended(ledger):
+            with site.watched(part) as watcher:
+                watched = (site.measuring or site.bench).watched_by(watcher.phase, ledger.blob)
+                measure_run(run, _slowed(cells_of(run), seed), ledger, watched, watcher, None)
+    return run, tuple(read_records(folder))
+
+
+def _planned(
+    site: Site,
+    part: str,
+    services: tuple[Service, ...],
+    workloads: tuple[Workload, ...],
+    *,
+    blocks: int,
+    seed: int,
+    schedule: str,
+) -> RunFile:
     name = f"{site.name}-{part}"
     suite = replace(site.suite, schedule="short" if schedule == "short" else "standard")
     request = assemble.Request(
@@ -120,12 +147,31 @@ def measured(
     )
     planned = assemble.make_run(request, site.builder, site.runtime, site.engine, site.bench, site.root)
     takes_part(planned.contestants)
-    run = _compared(planned) if len(workloads) == 1 else planned
-    folder = site.folder / part
-    with Ledger.create(folder, encode(run)) as ledger, site.watched(part) as watcher:
-        watched = (site.measuring or site.bench).watched_by(watcher.phase, ledger.blob)
-        measure_run(run, _slowed(cells_of(run), seed), ledger, watched, watcher, None)
-    return run, tuple(read_records(folder))
+    return _compared(planned) if len(workloads) == 1 else planned
+
+
+@contextmanager
+def _kept(folder: Path, run: RunFile, *, begun: bool) -> Iterator[Ledger]:
+    """The run's ledger, opened again or new."""
+    with Ledger.open(folder) if begun else Ledger.create(folder, encode(run)) as ledger:
+        if begun and not _ended(ledger):
+            go_on(ledger)
+        yield ledger
+
+
+def _ended(ledger: Ledger) -> bool:
+    """Whether nothing of the run is missing."""
+    last = list(ledger.lines())[-1]
+    return last.kind == "close" and last.read(CloseBody).reason == "done"
+
+
+def _same_builds(run: RunFile, site: Site) -> RunFile:
+    """The run. Raises HostError if a build is another one now: both would pass for one."""
+    for one in run.contestants:
+        state = site.builder.state(_own(one.service, site.services))
+        if state.image_id != one.image_id:
+            raise HostError(f"{run.run}: {one.service.key} is another build now; try: mlfleet validate")
+    return run
 
 
 def takes_part(contestants: tuple[Contestant, ...]) -> tuple[Contestant, ...]:
