@@ -86,6 +86,51 @@ ONE_SIDE = [
 ]
 
 
+BOTH_SIDES = [
+    ({"payload_sha256": "same"}, "no_payload_digest"),
+    ({"accuracy": 0}, "outside_tolerance"),
+    ({"receipt": {"epochs": 0}}, "short_work"),
+    ({"time_statistic": "best"}, "no_raw_values"),
+    ({"time_s": None, "best_time_s": 1.5}, "no_raw_values"),
+    ({"time_s": None, "time": 1.5}, "no_unit"),
+    ({"time_s": 1e300}, "out_of_range"),
+    ({"time_s": 1e-300}, "out_of_range"),
+]
+
+
+@pytest.mark.parametrize(("change", "code"), BOTH_SIDES)
+def test_what_both_sides_lack_alike_refuses_too(tmp_path, change, code):
+    records = [{key: value for key, value in {**row, **change}.items() if value is not None} for row in rows()]
+    for row in records:
+        for name in ("time_s", "time", "best_time_s"):
+            if name in row:
+                row[name] *= 1 + row["block"] / 1000
+    found = review(tmp_path, records)
+    time = next(claim for claim in found.cells if claim.metric == "time")
+    assert (time.outcome, time.reasons, time.ratio) == ("refused", (code,), None)
+    assert status(["review", str(tmp_path / "t.json")]) == 4
+
+
+@pytest.mark.parametrize(("change", "code", "gate"), [one for one in ONE_SIDE if one[1] != "other_task"])
+def test_a_table_short_of_honest_in_one_respect_is_refused_for_that_reason_alone(tmp_path, change, code, gate):
+    refused = [claim for claim in review(tmp_path, rows(**change)).cells if claim.outcome == "refused"]
+    assert {(one.gate, one.code) for claim in refused for one in claim.refusals} == {(gate, code)}
+    assert all(len(claim.refusals) == 1 for claim in refused)
+
+
+def test_blocks_of_different_runs_are_no_pairs(tmp_path):
+    found = review(tmp_path, [{**row, "run": row["framework"]} for row in rows()])
+    assert codes(found.cells) == {"unpaired"}
+    assert "blocks of one number are of different runs" in found.cells[0].refusals[0].detail
+    assert review(tmp_path, [{**row, "run": "one"} for row in rows()]).defended
+
+
+def test_a_workload_of_one_name_on_different_data_is_not_one(tmp_path):
+    found = review(tmp_path, [{**row, "dataset": row["framework"]} for row in rows()])
+    assert codes(found.cells) == {"wrong_payload"}
+    assert found.cells[0].refusals[0].detail == "dataset: a a, b b; the same awaited"
+
+
 @pytest.mark.parametrize(("change", "code", "gate"), ONE_SIDE)
 def test_each_thing_that_one_side_lacks_or_has_otherwise_refuses(tmp_path, change, code, gate):
     records = rows(**change)

@@ -7,6 +7,7 @@ from mlfleet.cli import status
 from mlfleet.errors import UsageError
 from mlfleet.review import Known, columns, read_known, read_table
 from mlfleet.review import reading as reading_module
+from mlfleet.review.names import called
 
 HEAD = "framework,workload,time_s\n"
 
@@ -43,7 +44,18 @@ BAD = [
         "framework,workload,time,time_unit\na,w,1,parsec\n",
         "table.csv: line 2: column time_unit: found 'parsec', one of ns, us, ms, s, min, h awaited",
     ),
-    ("framework,workload,time\na,w,1\n", "table.csv: line 2: column time_unit: found nothing, one of ns"),
+    (
+        'framework,workload,time_s,receipt\na,w,1,"{""e"":1,""e"":5}"\n',
+        "table.csv: line 2: column receipt: found",
+    ),
+    (
+        'framework,workload,time_s,receipt\na,w,1,"{""e"":NaN}"\n',
+        "table.csv: line 2: column receipt: found",
+    ),
+    ("framework,workload,time_s,receipt\na,w,1," + "[" * 100_000 + "\n", "table.csv: line 2: column receipt: found"),
+    (HEAD + "a,w,5 684.04\n", "table.csv: line 2: column time_s: found '5 684.04', a number awaited"),
+    (HEAD + 'a,w,"5,684.04"\n', "table.csv: line 2: column time_s: found '5,684.04', a number awaited"),
+    (HEAD + "a,w,906 s\n", "table.csv: line 2: column time_s: found '906 s', a number awaited"),
     (
         "framework,workload,time_s,time_ms\na,w,1,1000\n",
         "table.csv: line 2: column time_ms: a second column of time in this row; one awaited",
@@ -83,6 +95,9 @@ def test_a_bad_csv_names_file_place_and_what_was_found(tmp_path, data, told):
         ('[{"framework": ["a"]}]', "t.json: record 1: column framework: found ['a'], a text awaited"),
         ('[{"framework": "a", "workload": "w", "time_s": true}]', "t.json: record 1: column time_s: found True, a"),
         ("[" * 100_000, "t.json: found what is no JSON"),
+        (f'[{{"framework": "a", "workload": "w", "time_s": {"9" * 400}}}]', "t.json: record 1: column time_s: found a"),
+        (f'[{{"framework": "a", "workload": "w", "block": {"9" * 400}}}]', "t.json: record 1: column block: found a"),
+        ('{"a": [{"framework": "a"}], "b": [{"framework": "b"}]}', "t.json: found an object with a, b, an array of"),
     ],
 )
 def test_json_of_the_wrong_shape_is_told(tmp_path, data, told):
@@ -135,6 +150,110 @@ def test_unknown_columns_are_named_and_not_read(tmp_path):
     table = read(tmp_path, "framework,workload,time_s,payload_sha265,colour\na,w,1,x,red\nb,w,1,x,red\n")
     assert table.unread == ("payload_sha265 (did you mean payload_sha256?)", "colour")
     assert table.rows[0].payload == ""
+
+
+@pytest.mark.parametrize(
+    ("header", "canonical"),
+    [
+        ("Library", "framework"),
+        ("lib", "framework"),
+        ("System", "framework"),
+        ("Training Time (s)", "time_s"),
+        ("trainTimeMs", "time_ms"),
+        ("runtime_seconds", "time_s"),
+        ("Duration [µs]", "time_us"),
+        ("ms", "time_ms"),
+        ("Peak Memory (MB)", "peak_memory_mb"),
+        ("peakMemoryMiB", "peak_memory_mib"),
+        ("Max RSS KB", "memory_kb"),
+        ("acc", "accuracy"),
+        ("Test Accuracy (%)", "accuracy_percent"),
+        ("benchmark", "workload"),
+        ("time_s", "time_s"),
+        ("std_time_s", None),
+        ("cpu_percent", None),
+        ("min_accuracy", None),
+        ("", None),
+        ("%", None),
+    ],
+)
+def test_columns_by_other_names_are_read(header, canonical):
+    found = called(header)
+    assert (found.column if found else None) == canonical
+
+
+def test_a_strangers_table_is_read_and_what_was_read_as_what_is_said(tmp_path):
+    table = read(tmp_path, "Library,Benchmark,Training Time (ms),Accuracy (%),Device\na,w,1.5,77,cpu\nb,w,2,9,cpu\n")
+    assert [(row.framework, row.cell, row.values) for row in table.rows] == [
+        ("a", "w cpu", {"time": 1.5e6}),
+        ("b", "w cpu", {"time": 2e6}),
+    ]
+    assert table.rows[0].quality.value == pytest.approx(0.77)
+    assert table.read_as == (
+        *("Library as framework", "Benchmark as workload", "Training Time (ms) as time_ms"),
+        *("Accuracy (%) as accuracy_percent", "Device as device"),
+    )
+    assert table.unread == ()
+
+
+def test_of_two_names_for_one_column_the_surer_is_read_and_the_other_is_said_not_to_be(tmp_path):
+    head = "system,library,workload,time_s,latency_s,mean_time_s,std_time_s\n"
+    table = read(tmp_path, head + "linux,a,w,1,7,8,9\nlinux,b,w,2,7,8,9\n")
+    assert [(row.framework, row.values, row.statistic) for row in table.rows] == [
+        ("a", {"time": 1e9}, {}),
+        ("b", {"time": 2e9}, {}),
+    ]
+    assert {name.partition(" ")[0] for name in table.unread} == {"system", "latency_s", "mean_time_s", "std_time_s"}
+
+
+def test_runtime_is_a_time_where_a_number_stands_and_else_a_runtime(tmp_path):
+    table = read(tmp_path, "framework,workload,runtime,time_s\na,w,docker,1\nb,w,docker,2\n")
+    assert [row.environment for row in table.rows] == [{"runtime": "docker"}] * 2
+    table = read(tmp_path, "framework,workload,runtime,time_unit\na,w,1,ms\nb,w,2,ms\n")
+    assert [row.values for row in table.rows] == [{"time": 1e6}, {"time": 2e6}]
+
+
+@pytest.mark.parametrize(
+    ("columns", "statistic"),
+    [
+        (("best_time_s",), {"time": "best"}),
+        (("Min Time (ms)",), {"time": "best"}),
+        (("avg_runtime_s",), {"time": "mean"}),
+        (("time_median_s",), {"time": "median"}),
+        # Minimum, not minutes.
+        (("time_min", "time_max"), {"time": "best"}),
+        (("time_min",), {}),
+    ],
+)
+def test_a_name_that_stands_for_several_trials_is_read_as_such(tmp_path, columns, statistic):
+    values = [",".join(["1"] * len(columns)), ",".join(["2"] * len(columns))]
+    table = read(tmp_path, f"framework,workload,{','.join(columns)}\na,w,{values[0]}\nb,w,{values[1]}\n")
+    assert [row.statistic for row in table.rows] == [statistic] * 2
+
+
+def test_a_share_with_a_percent_sign_is_one(tmp_path):
+    table = read(tmp_path, "framework,workload,time_s,accuracy\na,w,1,77%\nb,w,2,0.77\n")
+    assert [row.quality.value for row in table.rows] == pytest.approx([0.77, 0.77])
+    assert table.rows[0].quality.shown == "77 %"
+
+
+def test_a_digest_is_hexadecimal_in_either_case_and_a_word_is_none(tmp_path):
+    digest = "AB" * 32
+    head = "framework,workload,time_s,payload_sha256\n"
+    table = read(tmp_path, head + f"a,w,1,{digest}\nb,w,1,sha256:{digest.lower()}\nc,w,1,same\n")
+    assert [row.payload for row in table.rows] == ["ab" * 32, "ab" * 32, ""]
+
+
+def test_the_only_list_of_an_object_is_the_table(tmp_path):
+    rows = [{"framework": "a", "workload": "w", "time_s": 1}, {"framework": "b", "workload": "w", "time_s": 2}]
+    assert len(read(tmp_path, json.dumps({"host": "x", "results": rows}), "t.json").rows) == 2
+
+
+def test_a_verdict_that_says_something_is_not_taken_back_by_the_group_lost(tmp_path):
+    rows = "a,w,9,1,lost,ok\na,w,1,2,ok,ok\nb,w,1,1,ok,ok\nb,w,1,3,lost,disturbed\n"
+    table = read(tmp_path, "framework,workload,time_s,block,group,verdict\n" + rows)
+    assert [row.values["time"] / 1e9 for row in table.rows] == [9, 1, 1]
+    assert table.lost == 1
 
 
 def test_lost_trials_are_left_out_since_they_were_measured_again(tmp_path):

@@ -14,9 +14,10 @@ from mlfleet.model import Metric
 from mlfleet.multiplicity import adjusted_levels
 from mlfleet.outcomes import Outcome, decide, ratio_limits
 from mlfleet.parity import Refusal
-from mlfleet.review.gates import Pair, Side, pair_up, refusals
+from mlfleet.review.gates import refusals
 from mlfleet.review.imported import Imported
 from mlfleet.review.means import mean_refusals
+from mlfleet.review.pairs import Pair, Side, pair_up
 from mlfleet.review.quality import quality_undecided
 from mlfleet.review.reading import Table
 from mlfleet.stats import Estimate

@@ -56,7 +56,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
     {
         **_text("framework", "workload", "dataset", "model", "task", "quality_metric", "memory_scope", "time_scope"),
         **_text("device", "setting", "runtime", "environment", "host", "dtype", "verdict", "group"),
-        **_text("run", "time_unit", "memory_unit"),
+        **_text("run", "time_unit", "memory_unit", "time_statistic", "cpu_statistic"),
         "payload_sha256": Column("payload", "text"),
         "payload_digest": Column("payload", "text"),
         **{name: Column(name, "count") for name in ("threads", "block", "trials", "seed")},
@@ -74,6 +74,11 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         **{name: Column(name, "quality") for name in RANGES},
         **{f"{name}_percent": Column(name, "quality", 0.01) for name, (_, high) in RANGES.items() if high == 1.0},
     }
+)
+# Where one stands who has learnt nothing: at or below it equal qualities prove no work.
+NOTHING_LEARNT: Mapping[str, float] = MappingProxyType(
+    {**dict.fromkeys(RANGES.keys() - {"silhouette"} - {name for name, (_, high) in RANGES.items() if high != 1.0}, 0.0)}
+    | {"auc": 0.5}
 )
 # How tables write that they do not know.
 UNKNOWN = frozenset({"", "unknown", "n/a", "na", "none", "null", "-", "?"})
@@ -96,6 +101,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "memory": f"memory_UNIT or peak_memory_UNIT with {', '.join(BYTES)}, or memory beside memory_unit",
         "memory_scope": "what that memory is of: a process, a container, a host",
         "time_scope": "process where the time covers start-up; equal on both sides otherwise",
+        "time_statistic, cpu_statistic": "single where each row is one trial; best, mean or median are summaries",
         "block": "trials of one block were measured in turn, and are paired",
         "trials": "how many trials the row sums up, 1 where it does not",
         "payload_sha256": "digest of what it worked on; also payload_digest",
@@ -103,6 +109,9 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "receipt": 'the work that ran, as JSON: {"epochs": 5, "samples": 250000}',
         "quality_metric, quality_value": f"or a column of its name: {', '.join(RANGES)}; shares also with _percent",
         ", ".join(ENVIRONMENT): "what it ran on; equal on both sides",
-        "verdict, group, run": "as mlfleet writes them; a device that is not recorded is looked for in the run's name",
+        "verdict, group, run": (
+            "as mlfleet writes them: blocks of different runs are different blocks, "
+            "and a device that is not recorded is looked for in the run's name"
+        ),
     }
 )

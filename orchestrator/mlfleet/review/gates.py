@@ -4,56 +4,22 @@ What a table does not say is a reason too: an absent digest is no equal digest.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from mlfleet import tasks
 from mlfleet.model import Metric, Param
 from mlfleet.parity import Refusal
 from mlfleet.review.columns import ENVIRONMENT
 from mlfleet.review.imported import Imported
+from mlfleet.review.pairs import Pair, Side
 from mlfleet.review.quality import quality_refusals
 from mlfleet.verdict import Verdict
 
 GATES = ("table", "environment", "payload", "work", "quality", "meter", "statistics")
 # What a row's time may cover other than the work alone.
 WHOLE_PROCESS = "process"
+# Words of a column `time_statistic` for the value of one trial.
+SINGLE = frozenset({"single", "one", "raw", "sample"})
 TIMES: tuple[Metric, ...] = ("time", "cpu")
-
-
-@dataclass(frozen=True)
-class Side:
-    """One framework's rows of a cell."""
-
-    framework: str
-    rows: tuple[Imported, ...]
-
-    def where(self, failing: int) -> str:
-        """In how many of its rows a reason was seen."""
-        return f"{self.framework}: {failing} of {len(self.rows)} rows"
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two frameworks in one cell, and the rows of theirs that stand in one block."""
-
-    cell: str
-    baseline: Side
-    contestant: Side
-    paired: tuple[tuple[Imported, Imported], ...]
-
-    @property
-    def sides(self) -> tuple[Side, Side]:
-        """Baseline first."""
-        return self.baseline, self.contestant
-
-
-def pair_up(cell: str, baseline: Side, contestant: Side) -> Pair:
-    """By block; a single row on either side is a pair of its own, though no interval can come of it."""
-    if len(baseline.rows) == len(contestant.rows) == 1 and baseline.rows[0].block == contestant.rows[0].block:
-        return Pair(cell, baseline, contestant, ((baseline.rows[0], contestant.rows[0]),))
-    other = {row.block: row for row in baseline.rows if row.block is not None}
-    paired = tuple((other[row.block], row) for row in contestant.rows if row.block is not None and row.block in other)
-    return Pair(cell, baseline, contestant, paired)
 
 
 def refusals(pair: Pair, metric: Metric) -> tuple[Refusal, ...]:
@@ -102,6 +68,13 @@ def _payload(pair: Pair) -> Iterator[Refusal]:
         a, b = differing[0]
         text = f"{b.framework} worked on {b.payload[:12]}, {a.framework} on {a.payload[:12]}; the same bytes awaited"
         yield Refusal("payload", wrong, text, f"{len(differing)} of {len(pair.paired)} pairs")
+    for name in ("dataset", "model"):
+        found = [sorted({row.named[name] for row in side.rows if name in row.named}) for side in pair.sides]
+        if all(found) and found[0] != found[1]:
+            told = ", ".join(
+                f"{side.framework} {_listed(values)}" for side, values in zip(pair.sides, found, strict=True)
+            )
+            yield Refusal("payload", wrong, f"{name}: {told}; the same awaited", "both sides")
     for name in ("train_rows", "seed"):
         if told := _apart(pair, name):
             yield Refusal("payload", wrong, told, "both sides")
@@ -135,6 +108,10 @@ def _work(pair: Pair) -> Iterator[Refusal]:
         if failing := sum(not row.receipt for row in side.rows):
             text = "no receipt of the work that ran (epochs, samples, steps), one awaited"
             yield Refusal("work", "no_receipt", text, side.where(failing))
+        idle = [row for row in side.rows if row.receipt and not any(row.receipt.values())]
+        if idle:
+            text = f"the receipt says {_listed(sorted(idle[0].receipt))} 0: no work, some awaited"
+            yield Refusal("work", Verdict.SHORT_WORK.value, text, side.where(len(idle)))
     free = _free_keys(named)
     receipts = [(a, b) for a, b in pair.paired if a.receipt and b.receipt]
     for key in sorted({key for a, b in receipts for key in (*a.receipt, *b.receipt)} - free):
@@ -157,7 +134,8 @@ def _said(value: Param | None) -> str:
 
 def _quality(pair: Pair) -> Iterator[Refusal]:
     for side in pair.sides:
-        if failing := sum(row.quality is None for row in side.rows):
+        broken = [any(problem.metric is None for problem in row.problems) for row in side.rows]
+        if failing := sum(row.quality is None and not wrong for row, wrong in zip(side.rows, broken, strict=True)):
             yield Refusal("quality", "no_quality", "no quality of the result, one awaited", side.where(failing))
         yield from _problems(side, None, "quality")
     yield from quality_refusals(pair.paired)
@@ -206,21 +184,32 @@ def _broken(row: Imported, metric: Metric) -> bool:
 
 def _statistics(pair: Pair, metric: Metric) -> Iterator[Refusal]:
     for side in pair.sides:
-        values = {row.values[metric] for row in side.rows if metric in row.values}
-        # CPU time and memory come in steps, and may well be equal.
-        if metric == "time" and len(side.rows) > 1 and len(values) == 1:
-            text = (
-                f"all {len(side.rows)} trials took the same time to the last digit; single values awaited, not a mean"
-            )
-            yield Refusal("statistics", "no_raw_values", text, side.where(len(side.rows)))
         summed = [row for row in side.rows if (row.trials or 1) > 1]
         if summed:
             text = f"a summary of {summed[0].trials} trials; their single values awaited, since an interval needs them"
             yield Refusal("statistics", "no_raw_values", text, side.where(len(summed)))
+        yield from _summaries(side, metric)
     if any(len(side.rows) == 1 for side in pair.sides):
         counts = ", ".join(f"{side.framework} {len(side.rows)}" for side in pair.sides)
         text = f"one trial a cell ({counts}): no interval, so no difference can be told from chance"
         yield Refusal("statistics", "one_trial", text, "both sides")
     elif len(pair.paired) < 2:  # noqa: PLR2004 - one pair has no spread
-        text = "no block says which trials belong together; trials of one block, interleaved, awaited"
+        blocks = [{row.block for row in side.rows if row.block is not None} for side in pair.sides]
+        told = "no block says which trials belong together"
+        if len(blocks[0] & blocks[1]) > 1:
+            told = "blocks of one number are of different runs, so they were not measured in turn"
+        text = f"{told}; trials of one block, interleaved, awaited"
         yield Refusal("statistics", "unpaired", text, "both sides")
+
+
+def _summaries(side: Side, metric: Metric) -> Iterator[Refusal]:
+    """Values that stand for several trials, as their column says or as their equality shows."""
+    for said in sorted({row.statistic[metric] for row in side.rows if metric in row.statistic} - SINGLE):
+        failing = sum(row.statistic.get(metric) == said for row in side.rows)
+        text = f"{metric} is the {said} of several trials; their single values awaited, since an interval needs them"
+        yield Refusal("statistics", "no_raw_values", text, side.where(failing))
+    values = {row.values[metric] for row in side.rows if metric in row.values}
+    # CPU time and memory come in steps, and may well be equal.
+    if metric == "time" and len(side.rows) > 1 and len(values) == 1:
+        text = f"all {len(side.rows)} trials took the same time to the last digit; single values awaited, not a mean"
+        yield Refusal("statistics", "no_raw_values", text, side.where(len(side.rows)))

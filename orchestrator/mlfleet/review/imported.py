@@ -20,7 +20,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one value of the row: `not_a_number` or `out_of_range`."""
+    """What is wrong with one value of the row, such as `not_a_number` or `out_of_range`."""
 
     code: str
     detail: str
@@ -50,8 +50,14 @@ class Imported:
     # Least and most rows that were trained on.
     train_rows: tuple[int, int] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    # What a metric's value is of several trials, such as their best or their mean; absent: the value of one.
+    statistic: Mapping[Metric, str] = field(default_factory=dict)
     memory_scope: str = ""
     time_scope: str = ""
     verdict: str = ""
     group: str = ""
+    # Blocks of different runs are different blocks.
+    run: str = ""
+    # Data set and model, where the table names them beside the workload.
+    named: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()

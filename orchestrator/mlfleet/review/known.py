@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlfleet.errors import UsageError, printable
 from mlfleet.review.columns import COLUMNS
-from mlfleet.review.row import Field, absent
+from mlfleet.review.fields import Field, absent, unique
 
 # What says of which rows a fact is true; all other columns of it are filled in where the row has nothing.
 CONDITIONS = ("framework", "workload", "dataset", "model")
@@ -32,8 +32,8 @@ class Known:
 def read_known(path: Path) -> Known:
     """`{"source": "...", "facts": [{"framework": "pytorch", "memory_scope": "process"}]}`. Raises UsageError."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=unique)
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path.name}: {error}; a JSON object awaited") from error
     match document:
         case {"source": str(source), "facts": list(facts)} if source and len(document) == 2:  # noqa: PLR2004

@@ -102,10 +102,14 @@ def render_terminal(review: Review, console: Console) -> None:
         for text in group.values():
             grid.add_row(_safe("value"), _safe(text), _safe("no quotient"))
         console.print(grid)
+    console.print()
     if not review.cells:
         _say(console, "no cell is shared by two frameworks: there is no ratio to defend")
+    if review.table.lost:
+        _say(console, f"{plural(review.table.lost, 'row')} of lost trials left out", "dim")
+    if review.table.read_as:
+        _say(console, f"columns read by other names: {', '.join(review.table.read_as)}", "dim")
     if review.table.unread:
-        console.print()
         _say(console, f"columns not read: {', '.join(review.table.unread)}", "dim")
 
 
@@ -135,7 +139,9 @@ def review_json(review: Review) -> dict[str, object]:
         "defended": review.defended,
         "claims": [_claim(claim) for claim in review.cells],
         "means": [_claim(claim) for claim in review.means],
+        "columns_read_as": list(review.table.read_as),
         "columns_not_read": list(review.table.unread),
+        "lost_rows": review.table.lost,
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from mlfleet.parity import EQUALITY_ALPHA, Refusal
-from mlfleet.review.columns import RANGES
+from mlfleet.review.columns import NOTHING_LEARNT, RANGES
 from mlfleet.review.imported import Imported, Quality
 from mlfleet.stats import MIN_BLOCKS, mean_interval
 from mlfleet.verdict import Verdict
@@ -26,10 +26,14 @@ def quality_refusals(paired: Paired) -> Iterator[Refusal]:
     if not found:
         return
     margin = _margin(found)
+    least = NOTHING_LEARNT.get(metrics[0])
     apart = fmean(b.value - a.value for a, b in found)
-    if abs(apart) > margin:
+    if least is not None and all(max(a.value, b.value) <= least for a, b in found):
+        text = f"{metrics[0]} is {found[0][0].shown} on both sides, as of one who learnt nothing; more awaited"
+        yield Refusal("quality", Verdict.OUTSIDE_TOLERANCE.value, text, f"{len(found)} of {len(paired)} pairs")
+    elif abs(apart) > margin and not all(_equal_otherwise(a, b, margin) for a, b in found):
         a, b = found[0]
-        text = f"{metrics[0]} is {b.shown} against {a.shown}{_other_reading(a, b, margin)}, within {_text(a, margin)}"
+        text = f"{metrics[0]} is {b.shown} against {a.shown}{_other_reading(a, b)}, within {_text(a, margin)}"
         where = f"{len(found)} of {len(paired)} pairs, on average"
         yield Refusal("quality", Verdict.OUTSIDE_TOLERANCE.value, f"{text} awaited", where)
 
@@ -66,12 +70,19 @@ def _text(one: Quality, margin: float) -> str:
     return f"{margin * 100:g} point" if one.shown.endswith("%") else f"{margin:g}"
 
 
-def _other_reading(a: Quality, b: Quality, margin: float) -> str:
-    """A share beyond 1 is often one written in percent twice; nothing is corrected, but that reading is said."""
-    if a.in_range and b.in_range:
-        return ""
+def _read_otherwise(a: Quality, b: Quality) -> tuple[float, float] | None:
+    """A share beyond 1 is often one written in percent, or in percent twice: both values by that reading."""
     read = [one.value if one.in_range else one.value / 100 for one in (a, b)]
-    if not all(0 <= value <= 1 for value in read):
-        return ""
-    apart = "still apart" if abs(read[1] - read[0]) > margin else "then equal"
-    return f" ({read[1]:.3g} against {read[0]:.3g} if that was multiplied by 100 twice, {apart})"
+    return None if (a.in_range and b.in_range) or not all(0 <= value <= 1 for value in read) else (read[0], read[1])
+
+
+def _equal_otherwise(a: Quality, b: Quality, margin: float) -> bool:
+    """Whether only the unit of one side is wrong, which is a reason of its own."""
+    read = _read_otherwise(a, b)
+    return read is not None and abs(read[1] - read[0]) <= margin
+
+
+def _other_reading(a: Quality, b: Quality) -> str:
+    """Nothing is corrected, but that reading is said."""
+    read = _read_otherwise(a, b)
+    return f" ({read[1]:.3g} against {read[0]:.3g} if that was multiplied by 100 twice, still apart)" if read else ""

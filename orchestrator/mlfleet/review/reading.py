@@ -11,9 +11,12 @@ from pathlib import Path
 
 from mlfleet.errors import UsageError, printable
 from mlfleet.review.columns import COLUMNS
+from mlfleet.review.fields import Field, unique
 from mlfleet.review.imported import Imported
 from mlfleet.review.known import Known
-from mlfleet.review.row import Field, imported
+from mlfleet.review.names import Called, called, named
+from mlfleet.review.row import imported
+from mlfleet.verdict import Group, Verdict
 
 # A table of 20 frameworks, 100 workloads and 40 blocks has 80,000; one that is longer holds something else.
 MOST_ROWS = 200_000
@@ -21,17 +24,23 @@ MOST_BYTES = 256 << 20
 # How alike a name must be before another is proposed for it, by difflib.
 NEAR = 0.85
 # The group of a trial that says nothing of its framework, as `mlfleet run` writes it: it was measured again.
-LOST = "lost"
+LOST = Group.LOST.value
+LOST_VERDICTS = frozenset({"", *(verdict.value for verdict in Verdict if verdict.group is Group.LOST)})
 NOTHING = Known()
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table, read. `unread`: columns that mean nothing here, each with the nearest one that does."""
+    """A table, read."""
 
     name: str
     rows: tuple[Imported, ...]
+    # Columns that mean nothing here, each with the nearest one that does.
     unread: tuple[str, ...]
+    # Columns that are called otherwise here: "Library as framework".
+    read_as: tuple[str, ...] = ()
+    # Rows of lost trials, which say nothing of their framework.
+    lost: int = 0
 
 
 def read_table(path: Path, known: Known = NOTHING) -> Table:
@@ -40,7 +49,7 @@ def read_table(path: Path, known: Known = NOTHING) -> Table:
     Raises UsageError.
     """
     rows: list[Imported] = []
-    columns: dict[str, None] = {}
+    columns: dict[str, Called | None] = {}
     seen: dict[tuple[object, ...], str] = {}
     with _at(path.name):
         text = _text(path)
@@ -50,15 +59,27 @@ def read_table(path: Path, known: Known = NOTHING) -> Table:
                     raise UsageError(
                         f"found more than {MOST_ROWS:,} rows, at most so many awaited; split the table by workload"
                     )
-                columns.update(dict.fromkeys(fields))
                 _first(seen, tuple(map(str, fields.values())), place, "repeats {} word for word")
-                row = imported(place, known.fill(fields))
-                if row.block is not None and row.group != LOST:
+                read, ours = named(fields)
+                columns |= {name: read.get(name) or columns.get(name) for name in fields}
+                row = imported(place, known.fill(ours))
+                if row.block is not None and not _is_lost(row):
                     key = (row.framework, row.cell, row.block)
                     _first(seen, key, place, f"is block {row.block} of {row.framework}, {row.cell}, as {{}} is")
                 rows.append(row)
         _check(rows, columns)
-    return Table(path.name, tuple(row for row in rows if row.group != LOST), _unread(columns))
+    counted = tuple(row for row in rows if not _is_lost(row))
+    read_as = tuple(
+        f"{printable(name)} as {one.column}{f' ({one.statistic})' * bool(one.statistic)}"
+        for name, one in columns.items()
+        if one and one.rank
+    )
+    return Table(path.name, counted, _unread(columns), read_as, len(rows) - len(counted))
+
+
+def _is_lost(row: Imported) -> bool:
+    """Whether the row's trial says nothing of its framework. A verdict that says something is not taken back by it."""
+    return row.group == LOST and row.verdict in LOST_VERDICTS
 
 
 @contextmanager
@@ -75,20 +96,20 @@ def _first(seen: dict[tuple[object, ...], str], key: tuple[object, ...], place: 
         raise UsageError(f"{told.format(before)}; each measurement once awaited")
 
 
-def _check(rows: list[Imported], columns: Mapping[str, None]) -> None:
+def _check(rows: list[Imported], columns: Mapping[str, Called | None]) -> None:
     if not rows:
         raise UsageError("found no row, at least two awaited")
-    if not any(COLUMNS[name].kind == "metric" for name in columns if name in COLUMNS):
+    if not any(COLUMNS[one.column].kind == "metric" for one in columns.values() if one):
         raise UsageError(f"found the columns {_listed(columns)}, one of time_s, cpu_s, memory_mb or the like awaited")
     frameworks = {row.framework for row in rows}
     if len(frameworks) == 1:
         raise UsageError(f"found one framework, {printable(rows[0].framework)}; two awaited for a ratio")
 
 
-def _unread(columns: Mapping[str, None]) -> tuple[str, ...]:
+def _unread(columns: Mapping[str, Called | None]) -> tuple[str, ...]:
     told = []
-    for name in columns:
-        if name not in COLUMNS:
+    for name, read in columns.items():
+        if read is None:
             near = get_close_matches(name, COLUMNS, n=1, cutoff=NEAR)
             told.append(f"{printable(name)} (did you mean {near[0]}?)" if near else printable(name))
     return tuple(told)
@@ -136,7 +157,7 @@ def _header(header: list[str]) -> None:
     twice = [name for name in header if header.count(name) > 1]
     if twice:
         raise UsageError(f"found the column {printable(twice[0])!r} twice, each once awaited")
-    if "framework" not in header:
+    if not any(one.column == "framework" for one in map(called, header) if one):
         split = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
         told = f"columns divided by {split!r}, by commas" if split else f"the columns {_listed(header)}, framework"
         raise UsageError(f"found {told} awaited")
@@ -148,10 +169,14 @@ def _listed(columns: Iterable[str]) -> str:
 
 def _json(text: str) -> Iterator[tuple[str, Mapping[str, Field]]]:
     try:
-        document = json.loads(text, object_pairs_hook=_unique)
+        document = json.loads(text, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"found what is no JSON ({error})") from error
-    records = document.get("records") if isinstance(document, dict) else document
+    records = document
+    if isinstance(document, dict):
+        # Whatever its name: of two lists nobody knows which is the table.
+        lists = [value for value in document.values() if isinstance(value, list) and value]
+        records = document.get("records", lists[0] if len(lists) == 1 else None)
     if not isinstance(records, list):
         kind = f"an object with {_listed(document)}" if isinstance(document, dict) else f"{type(document).__name__}"
         raise UsageError(f'found {kind}, an array of objects or {{"records": [...]}} awaited')
@@ -159,11 +184,3 @@ def _json(text: str) -> Iterator[tuple[str, Mapping[str, Field]]]:
         if not isinstance(record, dict):
             raise UsageError(f"record {number}: found {type(record).__name__}, an object awaited")
         yield f"record {number}", record
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} twice in one object")
-    return found

@@ -1,21 +1,23 @@
 """From the fields of one row to an `Imported`: units, ranges, and what stands for "not known"."""
 
-import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from mlfleet.errors import UsageError, printable
 from mlfleet.model import Metric, Param
-from mlfleet.review.columns import COLUMNS, ENVIRONMENT, RANGES, SETTING, UNITS, UNKNOWN, Column, shown
+from mlfleet.review import fields as read
+from mlfleet.review.columns import COLUMNS, ENVIRONMENT, RANGES, SETTING, UNITS, Column, shown
+from mlfleet.review.fields import Field
 from mlfleet.review.imported import Imported, Problem, Quality
 
-# As CSV gives them all texts; JSON gives values.
-Field = str | int | float | bool | None | Mapping[str, Param]
-# Whole numbers beyond it are no counts of anything in such a table.
-MOST_COUNT = 10**15
+METRICS: tuple[Metric, ...] = ("time", "cpu", "memory")
+# ns or bytes: a millionth of one, and 30 million years. Beyond, differences of a table overflow.
+LEAST, MOST = 1e-6, 1e24
+# Nor is a larger quality one of anything.
+MOST_QUALITY = 1e100
 _WORD = re.compile(r"[A-Za-z0-9]+")
 # What a row's name may say of a device that is not recorded.
 _DEVICES = {"cpu": "cpu", "gpu": "gpu", "cuda": "gpu"}
@@ -38,7 +40,7 @@ class _Found:
 def imported(place: str, fields: Mapping[str, Field]) -> Imported:
     """The row. Raises UsageError that names the column, what was found and what was awaited."""
     found = _Found()
-    known = {name: raw for name, raw in fields.items() if name in COLUMNS and not absent(raw)}
+    known = {name: raw for name, raw in fields.items() if name in COLUMNS and not read.absent(raw)}
     for name, raw in known.items():
         _read(found, name, COLUMNS[name], raw, known)
     texts = found.texts
@@ -57,7 +59,7 @@ def imported(place: str, fields: Mapping[str, Field]) -> Imported:
         workload=workload,
         values=found.values,
         quality=_quality(found, texts.get("quality_metric", "")),
-        payload=texts.get("payload", ""),
+        payload=read.digest(texts.get("payload", "")),
         receipt=found.receipt,
         task=texts.get("task", ""),
         block=found.counts.get("block"),
@@ -69,13 +71,11 @@ def imported(place: str, fields: Mapping[str, Field]) -> Imported:
         time_scope=texts.get("time_scope", ""),
         verdict=texts.get("verdict", ""),
         group=texts.get("group", ""),
+        run=texts.get("run", ""),
+        statistic={metric: texts[name].lower() for metric in METRICS if (name := f"{metric}_statistic") in texts},
+        named={name: texts[name] for name in ("dataset", "model") if name in texts},
         problems=tuple(found.problems),
     )
-
-
-def absent(raw: Field) -> bool:
-    """Whether a table says with this that it does not know."""
-    return raw is None or (isinstance(raw, str) and raw.strip().lower() in UNKNOWN)
 
 
 def _has(found: _Found, name: str) -> bool:
@@ -90,17 +90,25 @@ def _device_in(name: str) -> dict[str, str]:
 def _read(found: _Found, name: str, column: Column, raw: Field, fields: Mapping[str, Field]) -> None:
     match column.kind:
         case "text":
-            found.texts[column.field] = _text(name, raw)
+            found.texts[column.field] = read.text(name, raw)
         case "count":
-            found.counts[column.field] = _count(name, raw)
+            found.counts[column.field] = read.count(name, raw)
         case "span":
-            found.train_rows = _span(name, raw)
+            found.train_rows = read.span(name, raw)
         case "json":
-            found.receipt = _object(name, raw)
+            found.receipt = read.receipt(name, raw)
         case "quality":
-            found.qualities.append((name, column, _number(name, raw)))
+            found.qualities.append(_share(name, column, raw))
         case "metric":
-            _metric(found, name, column, _number(name, raw), _text("unit", fields.get(f"{name}_unit", "")))
+            _metric(found, name, column, read.number(name, raw), read.text("unit", fields.get(f"{name}_unit", "")))
+
+
+def _share(name: str, column: Column, raw: Field) -> tuple[str, Column, float]:
+    """A quality with its column: "77%" is of the one in percent."""
+    number, factor = read.share(name, raw)
+    if factor == 1 or name.endswith("_percent"):
+        return name, column, number
+    return f"{name}_percent", replace(column, factor=factor), number
 
 
 def _metric(found: _Found, name: str, column: Column, number: float, unit: str) -> None:
@@ -110,15 +118,19 @@ def _metric(found: _Found, name: str, column: Column, number: float, unit: str) 
     factor = column.factor
     if name in UNITS:
         units = UNITS[name]
-        if unit not in units:
-            told = f"found {printable(unit)!r}" if unit else "found nothing"
-            raise UsageError(f"column {name}_unit: {told}, one of {', '.join(units)} awaited")
-        factor = units[unit]
+        if unit and unit not in units:
+            raise UsageError(f"column {name}_unit: found {printable(unit)!r}, one of {', '.join(units)} awaited")
+        factor = units.get(unit, math.nan)
     text = f"{shown(name, number)} {unit}".strip()
     if not math.isfinite(number):
         found.problems.append(Problem("not_a_number", f"{name} is {number}, a finite number awaited", metric))
     elif number <= 0:
         found.problems.append(Problem("out_of_range", f"{name} is {text}, more than 0 awaited", metric))
+    elif math.isnan(factor):
+        awaited = f"{name}_{next(iter(UNITS[name]))} or the like, or a column {name}_unit"
+        found.problems.append(Problem("no_unit", f"{name} is {text} of no unit; {awaited} awaited", metric))
+    elif not LEAST <= number * factor <= MOST:
+        found.problems.append(Problem("out_of_range", f"{name} is {text}, which nothing measures", metric))
     else:
         found.values[metric] = number * factor
         found.scope = column.scope or found.scope
@@ -128,9 +140,9 @@ def _quality(found: _Found, named: str) -> Quality | None:
     """The quality that the row names, else the first of its columns."""
     if not found.qualities:
         return None
-    name, column, raw = next((one for one in found.qualities if one[0] == "quality_value"), found.qualities[0])
+    name, column, raw = next((one for one in found.qualities if not one[1].field), found.qualities[0])
     metric = column.field or named or "quality"
-    if not math.isfinite(raw):
+    if not math.isfinite(raw) or abs(raw) > MOST_QUALITY:
         found.problems.append(Problem("not_a_number", f"{name} is {raw}, a finite number awaited"))
         return None
     low, high = RANGES.get(metric, (-math.inf, math.inf))
@@ -141,52 +153,3 @@ def _quality(found: _Found, named: str) -> Quality | None:
         awaited = " to ".join(ends) if len(ends) > 1 else f"{'at least' if math.isfinite(low) else 'at most'} {ends[0]}"
         found.problems.append(Problem("out_of_range", f"{metric} is {text}, {awaited} awaited"))
     return Quality(metric, value, text, fits)
-
-
-def _text(name: str, raw: Field) -> str:
-    if isinstance(raw, str):
-        return raw.strip()
-    if isinstance(raw, int) and not isinstance(raw, bool):
-        return str(raw)
-    raise UsageError(f"column {name}: found {_found(raw)}, a text awaited")
-
-
-def _number(name: str, raw: Field) -> float:
-    if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return float(raw)
-    try:
-        # Python's `1_000` is nobody's number in a table.
-        if isinstance(raw, str) and "_" not in raw:
-            return float(raw)
-    except ValueError:
-        pass
-    raise UsageError(f"column {name}: found {_found(raw)}, a number awaited")
-
-
-def _count(name: str, raw: Field) -> int:
-    number = _number(name, raw)
-    if math.isfinite(number) and number == int(number) and 0 <= number <= MOST_COUNT:
-        return int(number)
-    raise UsageError(f"column {name}: found {_found(raw)}, a whole number of at least 0 awaited")
-
-
-def _span(name: str, raw: Field) -> tuple[int, int]:
-    low, dash, high = str(raw).partition("-")
-    found = _count(name, low), _count(name, high if dash else low)
-    if found[0] > found[1]:
-        raise UsageError(f"column {name}: found {_found(raw)}, the smaller number first awaited")
-    return found
-
-
-def _object(name: str, raw: Field) -> Mapping[str, Param]:
-    try:
-        value = json.loads(raw) if isinstance(raw, str) else raw
-    except ValueError:
-        value = None
-    if not isinstance(value, Mapping) or not all(isinstance(v, bool | int | float | str) for v in value.values()):
-        raise UsageError(f"column {name}: found {_found(raw)}, a JSON object of plain values awaited")
-    return value
-
-
-def _found(raw: Field) -> str:
-    return printable(repr(raw))
