@@ -4,9 +4,10 @@ import threading
 import time
 
 import numpy as np
-from mlfleet_sdk import Job
-from spoil import answers, debug_build, honest, instead, spoilt
+from mlfleet_sdk import F64Matrix, F64Vector, Job
+from spoil import Adapter, answers, debug_build, honest, instead, spoilt
 
+Model = tuple[F64Vector, float, float, int]
 honest_service = honest("null")
 _honest_delay = honest_service.tasks["control.delay"].adapter
 # Longer than the second that a service is watched after a reply.
@@ -54,6 +55,33 @@ def background(start: np.ndarray, *, units: int, percent: int) -> Job[tuple[int,
     return Job(step, job.outputs)
 
 
+def descending(taken: float) -> Adapter:
+    """Gradient descent from zero, of which each step takes that share: with 0 the model stays what it began as."""
+
+    def adapter(x_train: F64Matrix, y_train: F64Vector, *, lr: float, iterations: int, schedule: str) -> Job[Model]:
+        del schedule
+
+        def step() -> Model:
+            coef, intercept, loss, steps = np.zeros(x_train.shape[1]), 0.0, 0.0, 0
+            for _ in range(iterations):
+                error = x_train @ coef + intercept - y_train
+                loss = float((error**2).mean() / 2)
+                coef -= taken * lr * (x_train.T @ error) / len(x_train)
+                intercept -= taken * lr * float(error.mean())
+                steps += 1
+            return coef, intercept, loss, steps
+
+        def outputs(found: Model) -> dict[str, object]:
+            receipt = {"receipt.steps": found[3], "receipt.rows_read": found[3] * len(x_train)}
+            return {"coef": found[0], "intercept": found[1], "last_loss": found[2], **receipt}
+
+        return Job(step, outputs)
+
+    return adapter
+
+
+# No task of the honest control, which trains nothing: here the twin does, so that somebody can leave it out.
+honest_service.task("gd_regression.fit", origin="in_repo", kernels="numpy")(descending(1.0))
 service = spoilt(
     honest_service,
     {
@@ -63,5 +91,6 @@ service = spoilt(
         "memoised": instead("control.delay", memoised),
         "nothing": instead("control.delay", nothing),
         "background": instead("control.delay", background),
+        "untrained": instead("gd_regression.fit", descending(0.0)),
     },
 )

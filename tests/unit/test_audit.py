@@ -282,3 +282,14 @@ def test_every_report_beside_a_failed_audit_shows_the_images_cells_of_that_task_
     assert refused
     assert all(one.outcome == "refused" and one.ratio is None for one in refused)
     assert table.cell("ridge.fit-diabetes", "linfa").verdict is Verdict.OK
+
+
+def test_an_answer_that_is_the_same_whatever_is_asked_fails_its_own_trial_and_is_cached_on_other_data():
+    wrong = {"verdict": Verdict.OUTSIDE_TOLERANCE, "reason": "state agree on 0 of 1 rows", "outputs": "constant"}
+    found = audited(
+        original=trials("original", 10 * MS, **wrong)[:1], perturbed=trials("perturbed", 10 * MS, **wrong)[:1]
+    )
+    assert failed(found) == {
+        "linear in k, background work, gates of a trial": "outside_tolerance",
+        "perturbed sample, outputs": "cached",
+    }

@@ -96,40 +96,51 @@ def test_a_trial_that_failed_is_off_and_a_disturbed_time_is_not_shown():
 
 def lies_table(**verdicts):
     """A folded run of all lies, each with the verdict given here, else its awaited one."""
-    cells = {f"null-python:{lie.fault}": Verdict(verdicts.get(lie.fault, lie.awaited[0])) for lie in planted.LIES}
-    cells["null-python:twin"] = Verdict(verdicts.get("twin", "ok"))
-    workload = "control.delay-control"
-    made = {
-        key: samples.Cell(5e6, verdict=verdict, reason="seen", metric="equal", quality=1.0)
-        for key, verdict in cells.items()
-    }
-    run = samples.run_file({workload: made}, 1)
-    return fold(run, samples.records({workload: made}, 1)), run.contestant("null-python:twin").service
+
+    def made(*lies):
+        found = {"twin": "ok"} | {lie.fault: lie.awaited[0] for lie in lies} | verdicts
+        return {
+            f"null-python:{mark}": samples.Cell(
+                5e6, verdict=Verdict(found[mark]), reason="seen", metric="equal", quality=1.0
+            )
+            for mark in ("twin", *(lie.fault for lie in lies))
+        }
+
+    cells = {"control.delay-control": made(*planted.LIES), planted.TRAINING.name: made(planted.UNTRAINED)}
+    run = samples.run_file(cells, 1)
+    return fold(run, samples.records(cells, 1)), run.contestant("null-python:twin").service
 
 
 def judged_lies(**verdicts):
     table, service = lies_table(**verdicts)
-    return {
-        one.service.partition(":")[2]: one.state for one in planted.judge(table, replace(service, key="null-python"))
-    }
+    return {one.name: one.state for one in planted.judge(table, replace(service, key="null-python"))}
+
+
+TWINS = {"honest twin", "honest twin, trained model"}
+LIES = (*planted.LIES, planted.UNTRAINED)
 
 
 def test_every_lie_that_is_seen_for_its_own_reason_is_ok_and_so_is_the_twin():
     assert set(judged_lies().values()) == {"ok"}
-    assert set(judged_lies()) == {"twin", *(lie.fault for lie in planted.LIES)}
+    assert set(judged_lies()) == {*TWINS, *(lie.name for lie in LIES)}
 
 
-@pytest.mark.parametrize("lie", [lie.fault for lie in planted.LIES])
+def test_what_answers_with_the_model_that_it_began_with_must_be_outside_its_tolerance():
+    assert planted.UNTRAINED.awaited == ("outside_tolerance",)
+    assert judged_lies(untrained="short_work")["untrained model"] == "off"
+
+
+@pytest.mark.parametrize("lie", LIES)
 def test_a_lie_that_passes_or_is_refused_for_another_reason_is_off(lie):
     for verdict in ("ok", "bad_output"):
-        found = judged_lies(**{lie: verdict})
-        assert found.pop(lie) == "off"
+        found = judged_lies(**{lie.fault: verdict})
+        assert found.pop(lie.name) == "off"
         assert set(found.values()) == {"ok"}
 
 
 def test_a_refused_twin_is_off_and_a_disturbed_one_shows_nothing():
-    assert judged_lies(twin="short_work")["twin"] == "off"
-    assert judged_lies(twin="disturbed")["twin"] == "not shown"
+    assert {judged_lies(twin="short_work")[name] for name in TWINS} == {"off"}
+    assert {judged_lies(twin="disturbed")[name] for name in TWINS} == {"not shown"}
 
 
 def test_a_marked_service_is_started_from_the_spoilt_file(tmp_path):
@@ -144,14 +155,26 @@ def test_a_marked_service_is_started_from_the_spoilt_file(tmp_path):
         assert planted.command_of(command, replace(service, key=f"null-python:{name}"), tmp_path) == command
 
 
+def audit_of(lie, *outcomes):
+    made = tuple(Outcome(gate, "failed" if code else "passed", code, "seen") for gate, code in outcomes)
+    return planted.judge_audit(lie, Audit("a", f"null-python:{lie.fault}", "0.1.0", "", "control.delay", "w", made))
+
+
 @pytest.mark.parametrize(
     ("code", "state"), [("cached", "ok"), ("short_work", "off"), ("", "off")], ids=["cached", "another", "none"]
 )
 def test_a_kept_answer_must_be_called_so_by_its_audit(code, state):
-    outcome = Outcome("memoised step", "failed" if code else "passed", code, "a first iteration takes 90000 times")
-    audited = Audit("a", "null-python:memoised", "0.1.0", "", "control.delay", "w", (outcome,))
-    found = planted.judge_audit(audited)
-    assert (found.service, found.expected, found.state) == ("null-python:memoised", "cached", state)
+    for lie, gate in planted.AUDITED.items():
+        found = audit_of(lie, (gate, code))
+        assert (found.service, found.expected, found.state) == (f"null-python:{lie.fault}", "cached", state)
+        assert audit_of(lie, ("another gate", "cached")).state == "off"
+
+
+def test_a_constant_answer_is_cached_by_the_audits_other_data_beside_being_wrong_on_these():
+    (constant,) = [lie for lie in planted.AUDITED if lie.fault == "constant"]
+    own = "linear in k, background work, gates of a trial"
+    assert audit_of(constant, (own, "outside_tolerance")).state == "off"
+    assert audit_of(constant, (own, "outside_tolerance"), ("perturbed sample, outputs", "cached")).state == "ok"
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ LIES = (
 # All steps are taken, none changes the model: only its quality can tell.
 UNTRAINED = Lie("untrained", "untrained model", (Verdict.OUTSIDE_TOLERANCE.value,))
 TRAINING = Workload(
-    "gd_regression.fit-gd-syn-2k",
+    "gd_regression.fit-2k",
     "gd_regression.fit",
     "gd-syn",
     {"rows": 2000, "lr": 0.05, "iterations": 100, "schedule": "fused"},
