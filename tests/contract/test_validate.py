@@ -21,9 +21,10 @@ def site(tmp_path_factory):
 
 def test_every_lie_is_seen_and_the_honest_twin_passes(site):
     control = control_of(site.services, "interpreter")
-    found = {one.service.partition(":")[2]: one for one in planted.lies(site, control)}
-    assert {mark: one for mark, one in found.items() if one.state != "ok"} == {}
-    assert set(found) == {planted.TWIN, *(lie.fault for lie in (*planted.LIES, planted.MEMOISED))}
+    found = {one.name: one for one in planted.lies(site, control)}
+    assert {name: one for name, one in found.items() if one.state != "ok"} == {}
+    lies = {lie.name for lie in (*planted.LIES, planted.UNTRAINED, *planted.AUDITED)}
+    assert set(found) == {"honest twin", "honest twin, trained model", *lies}
 
 
 @pytest.mark.parametrize("bound", ["interpreter", "compute"])
