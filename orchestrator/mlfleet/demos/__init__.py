@@ -1,6 +1,6 @@
 """The faults of published benchmarks, re-enacted: each is refused for its own reasons, and its honest twin passes.
 
-DEMOS                         # by name, in the order of catalogue section 6
+DEMOS                         # by name, those that launch nothing first
 demo.replay() -> Shown        # reads tables, or plans
 replay(live, stage) -> Shown  # launches services: several faults of one workload in the same blocks
 """
