@@ -16,6 +16,7 @@ from mlfleet.state import read_state
 from mlfleet.tasks.control import WORKLOAD
 from mlfleet.verdict import Verdict
 from samples import Cell, run_file
+from silent import Silent
 
 KEYS = ("one", "two")
 
@@ -27,14 +28,6 @@ def compared(blocks):
 
 
 RUN = compared(3)
-
-
-class Silent:
-    def block(self, block, number, total):
-        pass
-
-    def done(self, block, records):
-        pass
 
 
 @pytest.fixture
