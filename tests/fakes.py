@@ -95,6 +95,7 @@ class Fleet:
             sentinel=self._sentinel,
             memory_free=lambda: self.memory_free,
             clock=lambda: self.clock[0],
+            clock_of=lambda _pid, boot: "shared" if boot == "boot" else "own",
         )
 
     def _sentinel(self, cpu: int) -> Sentinel:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from mlfleet import deadlines, roofline
 from mlfleet.client import Client
+from mlfleet.clocks import clock_of
 from mlfleet.launch.base import Launcher, LaunchSpec
 from mlfleet.launch.ready import Stopper
 from mlfleet.meters import Meters
-from mlfleet.model import Environment, Prepared, Roof, Runtime, Sentinel, Service, Trial
+from mlfleet.model import Clock, Environment, Prepared, Roof, Runtime, Sentinel, Service, Trial
 from mlfleet.noise import Limits
 from mlfleet.payload import Payload
 from mlfleet.schedule import Rules
@@ -94,6 +95,8 @@ class Bench:
     roof: Callable[[tuple[int, ...], str, Mapping[str, str | int | None]], Roof] = roofline.unknown
     # CLOCK_MONOTONIC in ns.
     clock: Callable[[], int] = time.monotonic_ns
+    # Whether a service's is the same, by its pid and the boot id that it reports.
+    clock_of: Callable[[int, str], Clock] = clock_of
 
     def watched_by(self, progress: Callable[[str, str], None], store_blob: Callable[[bytes], str]) -> "Bench":
         """The same bench, showing its phases and keeping its outputs elsewhere."""

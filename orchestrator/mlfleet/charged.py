@@ -30,6 +30,14 @@ def payload_pages(
     return Reading(max(new.value - old.value, 0), new.unit, new.source, method="since_import")
 
 
+def with_pages(
+    imported: Mapping[str, Reading], prepared: Mapping[str, Reading], environment: Environment, payload_bytes: int
+) -> dict[str, Reading]:
+    """The edge after prepare, and what of the payload shows in it."""
+    pages = payload_pages(imported, prepared, environment, payload_bytes)
+    return {**prepared, Name.PAYLOAD_PAGES: pages}
+
+
 def labels(phases: Sequence[Phase], payload_bytes: int) -> tuple[str, ...]:
     """Label a trial whose container was charged for more than a tenth of the payload."""
     found = [phase.readings.get(Name.PAYLOAD_PAGES) for phase in phases if phase.name == "prepare"]

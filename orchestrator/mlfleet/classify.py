@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from mlfleet.client import PROTOCOL
 from mlfleet.launch.base import Exit, LaunchFailed
-from mlfleet.model import Calibration, Environment, Finding, Identity, Prepared, Sample, Turn
+from mlfleet.model import Calibration, Clock, Environment, Finding, Identity, Prepared, Sample, Turn
 from mlfleet.verdict import Flag, Verdict
 
 # Signals of a process's own making; others come from outside.
@@ -28,6 +28,7 @@ class Evidence:
     exit: Exit | None = None
     out_of_memory: bool = False
     identity: Identity | None = None
+    clock: Clock | None = None
     prepared: Prepared | None = None
     findings: tuple[Finding, ...] = ()
     # What the machine did, with a sentence that says how much.
@@ -85,14 +86,19 @@ def check_payload(prepared: Prepared, payload_sha256: str, tensors_sha256: str) 
     ]
 
 
-def check_stamps(samples: tuple[Sample, ...], sent_ns: int, received_ns: int) -> list[Finding]:
-    """Rule T1: samples in order, inside the call that carried them (service and orchestrator share the clock)."""
-    last = sent_ns
+def check_stamps(samples: tuple[Sample, ...], sent_ns: int, received_ns: int, clock: Clock | None) -> list[Finding]:
+    """Rule T1: samples in order, inside the call that carried them; by a clock of its own, no longer than the call."""
+    first = samples[0].start_ns if clock == "own" and samples else sent_ns
+    last = first
     for number, sample in enumerate(samples):
         if not last <= sample.start_ns <= sample.end_ns:
             text = f"sample {number} goes from {sample.start_ns} to {sample.end_ns} ns, awaited a start from {last} on"
             return [Finding("time", Verdict.IMPOSSIBLE_TIME.value, text)]
         last = sample.end_ns
+    if clock == "own":
+        took, most = last - first, received_ns - sent_ns
+        text = f"samples go over {took} ns by a clock of its own, the call took {most} ns"
+        return [Finding("time", Verdict.IMPOSSIBLE_TIME.value, text)] if took > most else []
     if last > received_ns:
         text = f"the last sample ends {last - received_ns} ns after its answer was here"
         return [Finding("time", Verdict.IMPOSSIBLE_TIME.value, text)]

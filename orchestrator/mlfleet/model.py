@@ -18,6 +18,8 @@ Param = bool | int | float | str
 Runtime = Literal["docker", "process", "attach"]
 Metric = Literal["time", "cpu", "memory"]
 Setting = Literal["1 thread", "all cores"]
+# Whether a service's stamps and the orchestrator's are of one clock.
+Clock = Literal["shared", "own"]
 STRICT = ConfigDict(extra="forbid", strict=True)
 
 
@@ -301,6 +303,8 @@ class Record:
     findings: tuple[Finding, ...] = ()
     image_id: str | None = None
     identity: Identity | None = None
+    # Own: its stamps are held against each other and against durations, not against ours. None: never asked.
+    clock: Clock | None = None
     prepared: Prepared | None = None
     calibration: Calibration | None = None
     # Whether warm-up ended in a steady state; None: too few samples to tell.

@@ -49,6 +49,7 @@ class Parts:
             findings=evidence.findings,
             image_id=image_id,
             identity=evidence.identity,
+            clock=evidence.clock,
             prepared=evidence.prepared,
             calibration=self.calibration,
             steady=self.steady,

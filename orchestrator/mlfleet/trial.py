@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from mlfleet import deadlines, gates, schedule
 from mlfleet.bench import Bench, Cell, Job
-from mlfleet.charged import payload_pages
+from mlfleet.charged import with_pages
 from mlfleet.classify import Evidence, check_identity, check_payload, check_stamps
 from mlfleet.client import Client
 from mlfleet.disturbed import disturbances
@@ -18,7 +18,6 @@ from mlfleet.launch.base import LaunchFailed, Running
 from mlfleet.launch.ready import await_socket
 from mlfleet.meters import Meters
 from mlfleet.model import Calibration, Finding, Phase, Reading, Record, Sample, Trial, Turn
-from mlfleet.names import Name
 from mlfleet.parts import Parts, judged
 from mlfleet.schedule import calibrate, refine, warm_up
 from mlfleet.turn import take_turn
@@ -111,6 +110,7 @@ class TrialRun:
     def _describe(self) -> None:
         self.evidence.phase = "import"
         self.evidence.identity = identity = self._client.describe(deadlines.DESCRIBE_S)
+        self.evidence.clock = self._bench.clock_of(self._require_running().pid, identity.boot_id)
         self._fail_on(check_identity(identity, self.cell.version, self.cell.task.name, self.cell.environment))
 
     def _prepare(self) -> None:
@@ -121,9 +121,8 @@ class TrialRun:
             self._client.collect(deadlines.OUTPUT_LIMIT_BYTES, deadlines.COLLECT_S)
         start = self._enter("prepare")
         self.evidence.prepared = cell.give(Job(cell.case, cell.payload), self._client, self.trial.block)
-        after = self._meters.edge()
-        pages = payload_pages(self.parts.phases[-1].readings, after, cell.environment, cell.payload.size_bytes)
-        self._leave("prepare", start, {**after, Name.PAYLOAD_PAGES: pages})
+        imported, after = self.parts.phases[-1].readings, self._meters.edge()
+        self._leave("prepare", start, with_pages(imported, after, cell.environment, cell.payload.size_bytes))
         self._fail_on(check_payload(self.evidence.prepared, cell.payload.sha256, cell.payload.tensors_sha256))
 
     def _cold(self) -> None:
@@ -169,7 +168,7 @@ class TrialRun:
         running, environment = self._require_running(), self.cell.environment
         turn = take_turn(place, calibration, environment, self._bench, running, self._client, self._meters)
         kept.append(turn)
-        stamps = check_stamps(turn.samples, turn.sent_ns, turn.received_ns)
+        stamps = check_stamps(turn.samples, turn.sent_ns, turn.received_ns, self.evidence.clock)
         self._fail_on([*stamps, *gates.unexplained(turn, len(environment.cpus))])
 
     def _collect(self) -> None:
@@ -182,8 +181,9 @@ class TrialRun:
 
     def _measure(self, schedule: Sequence[int]) -> tuple[Sample, ...]:
         measured = self._client.measure(schedule, deadlines.FIRST_S)
-        self._fail_on(check_stamps(measured.samples, measured.sent_ns, measured.received_ns))
-        return measured.samples
+        found = measured.samples
+        self._fail_on(check_stamps(found, measured.sent_ns, measured.received_ns, self.evidence.clock))
+        return found
 
     def _fail_on(self, findings: Sequence[Finding]) -> None:
         self.evidence.findings += tuple(findings)

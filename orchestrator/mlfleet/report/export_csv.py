@@ -62,6 +62,7 @@ COLUMNS: dict[str, Callable[[RunFile, PlannedWorkload, Record], Field]] = {
     "flagged_turns": lambda _, __, record: sum(bool(turn.flags) for turn in record.turns),
     "turn_flags": lambda _, __, record: " ".join(dict.fromkeys(flag for turn in record.turns for flag in turn.flags)),
     "labels": lambda _, __, record: "; ".join(record.labels),
+    "clock": lambda _, __, record: record.clock,
     "timed_samples": lambda _, __, record: sum(len(turn.timed) for turn in record.turns),
     "quality_metric": lambda _, __, record: record.quality.decides if record.quality else None,
     "quality_value": lambda _, __, record: _deciding(record),

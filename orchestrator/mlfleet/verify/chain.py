@@ -28,6 +28,7 @@ class Line:
     seq: int
     kind: str
     body: Node
+    boot: str
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _line(folder: Path, number: int, raw: bytes, prev: str, findings: Findings) 
         findings.rule(
             LEDGER, number, "kind", kind, "one of " + ", ".join(sorted(_KINDS)), holds=kind in _KINDS, kind=_KIND
         )
-        return Line(number, number - 1, kind, Node(fields["body"].value)), digest
+        return Line(number, number - 1, kind, Node(fields["body"].value), fields["boot"].text()), digest
     except UNREADABLE as error:
         findings.differs(LEDGER, number, "line", str(error), "a line of the ledger")
         return None, digest

@@ -132,15 +132,18 @@ def _calibrated(run: Run, per_iteration: float) -> tuple[int, int, int, int]:
 
 def _stamps(trial: Trial, gate: _Gate) -> None:
     """T1: samples in order and inside their call; turns one after the other, behind the warm-up."""
+    agree = trial.body["identity"]["boot_id"].text() == trial.boot
+    gate.rule("clock", trial.clock, "shared with the boot of the ledger", holds=agree or trial.clock != "shared")
     for turn in trial.turns:
-        flaw = _disorder(turn)
+        flaw = _disorder(turn, trial.clock)
         gate.rule(f"turn {turn.number}, stamps", flaw, "samples in order, inside the call", holds=not flaw)
     ends = [0, *(turn.received for turn in trial.turns)]
     late = [turn.number for turn, end in zip(trial.turns, ends, strict=False) if turn.sent < end]
     gate.rule("turns, stamps", [*late], "each sent after the one before was answered", holds=not late)
     warm = [sample(one).end for one in trial.body["warm_up"].items()]
     ended = max(warm, default=0)
-    gate.rule("warm_up, stamps", ended, "an end before the first turn", holds=ended <= trial.turns[0].sent)
+    holds = trial.clock == "own" or ended <= trial.turns[0].sent
+    gate.rule("warm_up, stamps", ended, "an end before the first turn", holds=holds)
     gate.rule("warm_up, stamps", [*warm], "in order", holds=warm == sorted(warm))
 
 
@@ -149,7 +152,7 @@ def _latency(trial: Trial, gate: _Gate) -> None:
     turn = trial.latency
     if turn is None:
         return
-    flaw = _disorder(turn)
+    flaw = _disorder(turn, trial.clock)
     gate.rule("latency, stamps", flaw, "samples in order, inside the call", holds=not flaw)
     last = trial.turns[-1].received
     gate.rule("latency, sent", turn.sent, f"after the last turn, {last}", holds=turn.sent >= last)
@@ -158,12 +161,16 @@ def _latency(trial: Trial, gate: _Gate) -> None:
     gate.rule("latency, iterations", [*many], "1 in each sample", holds=not many)
 
 
-def _disorder(turn: Turn) -> str:
-    last = turn.sent
+def _disorder(turn: Turn, clock: str | None) -> str:
+    """Of a clock of its own only durations say something."""
+    first = last = turn.samples[0].start if clock == "own" and turn.samples else turn.sent
     for number, one in enumerate(turn.samples):
         if not last <= one.start <= one.end:
             return f"sample {number} from {one.start} to {one.end}, after {last}"
         last = one.end
+    if clock == "own":
+        beyond = last - first - (turn.received - turn.sent)
+        return f"samples over {beyond} ns more than their call" if beyond > 0 else ""
     return f"the last sample ends {last - turn.received} ns after the answer" if last > turn.received else ""
 
 

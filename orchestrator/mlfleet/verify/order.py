@@ -26,7 +26,7 @@ def read_trials(lines: Sequence[Line], findings: Findings) -> tuple[list[Trial],
             if line.kind == "start":
                 announced[canonical(line.body.value)] += 1
             elif line.kind == "record":
-                every[line.seq] = trial = trial_view(line.number, line.body)
+                every[line.seq] = trial = trial_view(line.number, line.body, line.boot)
                 key = canonical(line.body["trial"].value)
                 findings.rule(
                     LEDGER,

@@ -91,6 +91,8 @@ class Trial:
     # Single iterations after all turns, for percentiles and nothing else.
     latency: Turn | None
     body: Node
+    # The boot that the ledger's line was written in.
+    boot: str
     # Codes of gates that only the whole run could judge.
     added: tuple[str, ...] = ()
 
@@ -114,6 +116,12 @@ class Trial:
         """The first iteration of the process."""
         found = self.body.get("cold")
         return sample(found) if found else None
+
+    @property
+    def clock(self) -> str | None:
+        """Whether its stamps are of the orchestrator's clock: shared, own; None: never asked, or not yet kept."""
+        found = self.body.get("clock")
+        return found.text() if found else None
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -152,7 +160,7 @@ class Trial:
         return next((one for one in self.body["phases"].items() if one["name"].text() == name), None)
 
 
-def trial_view(line: int, body: Node) -> Trial:
+def trial_view(line: int, body: Node, boot: str) -> Trial:
     """A `record` line's body. Raises Malformed, also for samples that cannot be read."""
     trial = body["trial"]
     found = Trial(
@@ -167,6 +175,7 @@ def trial_view(line: int, body: Node) -> Trial:
         turns=tuple(_turn(node) for node in body["turns"].items()),
         latency=_turn(last) if (last := body.get("latency")) else None,
         body=body,
+        boot=boot,
     )
     # Read now, so that a trial that cannot be read is one finding and not one in each check.
     _ = (found.cold, found.findings, found.receipt, found.iterations)
