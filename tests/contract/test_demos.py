@@ -8,7 +8,7 @@ from mlfleet import build as builds
 from mlfleet.commands.benches import local_command, open_bench
 from mlfleet.commands.common import ROOT, services
 from mlfleet.demos import DEMOS, LiveDemo, Stage, replay
-from mlfleet.demos.live import faults_together
+from mlfleet.demos.fault import faults_together
 from mlfleet.interrupt import Stop
 
 LIVE = [demo for demo in DEMOS.values() if isinstance(demo, LiveDemo)]

@@ -13,8 +13,8 @@ from mlfleet import build as builds
 from mlfleet.commands.benches import local_command, open_bench
 from mlfleet.commands.common import ROOT, json_option, print_json, say, services
 from mlfleet.demos import DEMOS, Demo, LiveDemo, PlannedDemo, Shown, Stage, replay
+from mlfleet.demos.fault import faults_together
 from mlfleet.demos.imported import ImportedDemo
-from mlfleet.demos.live import faults_together
 from mlfleet.demos.shown import as_json as shown_json
 from mlfleet.demos.shown import say as show
 from mlfleet.errors import HostError, unknown

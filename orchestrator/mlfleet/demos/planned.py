@@ -9,8 +9,8 @@ from importlib.resources import as_file, files
 
 from mlfleet import assemble
 from mlfleet.catalogue import load_suite
-from mlfleet.demos.live import SEED, SUITE
 from mlfleet.demos.shown import Shown
+from mlfleet.demos.stage import SEED, SUITE
 from mlfleet.model import Environment
 from mlfleet.parity import Refusal
 from mlfleet.runfile import PlannedWorkload

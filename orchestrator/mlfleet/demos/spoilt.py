@@ -1,6 +1,6 @@
 """Re-enactments by spoilt services: classical learning, sums, and what any service can be wrong about."""
 
-from mlfleet.demos.live import LiveDemo
+from mlfleet.demos.fault import DEBUG, LiveDemo
 from mlfleet.verdict import Verdict
 
 SPOILT: tuple[LiveDemo, ...] = (
@@ -124,6 +124,16 @@ SPOILT: tuple[LiveDemo, ...] = (
         baseline="sklearn",
         service="sklearn",
         fault="debug_build",
+        awaited=frozenset({Verdict.VERSION_MISMATCH}),
+    ),
+    LiveDemo(
+        name="wrong-build-rust",
+        shows="a Rust service built without --release, about 40 times slower, in place of its release build",
+        title="cargo build without --release",
+        workload="sum.range-1e6",
+        baseline="cpython",
+        service="rust",
+        fault=DEBUG,
         awaited=frozenset({Verdict.VERSION_MISMATCH}),
     ),
     LiveDemo(
