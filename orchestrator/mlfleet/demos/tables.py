@@ -41,6 +41,13 @@ TABLES: tuple[ImportedDemo | PlannedDemo, ...] = (
         awaited=frozenset({Verdict.DATA_UNAVAILABLE}),
     ),
     ImportedDemo(
+        name="other-runs",
+        shows="measured runs called warm-up on one side alone, and the median of those that are left: none",
+        title="times of other runs, and of none",
+        table="units.json",
+        awaited=frozenset({"time_scope", Verdict.SHORT_WORK, "not_a_number", "out_of_range"}),
+    ),
+    ImportedDemo(
         name="wrong-quantity",
         shows="memory of a host against a process's, an accuracy of 11, scores that were lost on writing",
         title="quantities of something else",
