@@ -15,7 +15,7 @@ from mlfleet.bench import Cell
 from mlfleet.cli import status
 from mlfleet.commands import report
 from mlfleet.errors import StorageError
-from mlfleet.model import Record, Sample, Trial, Turn, Workload
+from mlfleet.model import Quality, Record, Sample, Trial, Turn, Workload
 from mlfleet.schedule import RULES
 from mlfleet.verdict import Verdict
 
@@ -293,3 +293,26 @@ def test_an_answer_that_is_the_same_whatever_is_asked_fails_its_own_trial_and_is
         "linear in k, background work, gates of a trial": "outside_tolerance",
         "perturbed sample, outputs": "cached",
     }
+
+
+def taught(error, verdict=Verdict.OK):
+    """Trials of a training whose second layer's gradients are off by so much, the first's hardly at all."""
+    agreement = {"losses": 1e-7, "grad.fc1.weight": 1e-6, "grad.fc2.weight": error}
+    quality = Quality({"accuracy": 0.9}, "accuracy", agreement)
+    made = audited(original=trials("original", 10 * MS, quality=quality, verdict=verdict, reason="grad.fc2.weight"))
+    return replace(made, trains=True)
+
+
+@pytest.mark.parametrize(("error", "state"), [(1e-6, "passed"), (1e-3, "passed"), (1.1e-3, "failed"), (1.0, "failed")])
+def test_gate_gradient_coverage(error, state):
+    found = outcomes(taught(error))["gradient coverage"]
+    assert (found.state, found.code) == (state, "short_work" if state == "failed" else "")
+    assert "grad.fc2.weight" in found.detail
+    assert "grad.fc1.weight" not in found.detail
+    assert outcomes(replace(taught(error), trains=False))["gradient coverage"].state == "not_applicable"
+
+
+def test_a_dropped_gradient_is_named_though_its_trial_was_refused_for_its_answer():
+    found = failed(taught(1.0, Verdict.OUTSIDE_TOLERANCE))
+    assert found["gradient coverage"] == "short_work"
+    assert found["linear in k, background work, gates of a trial"] == "outside_tolerance"

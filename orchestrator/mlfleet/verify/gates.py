@@ -17,6 +17,8 @@ MS, S = 1_000_000, 1_000_000_000
 SCHEDULES = {"standard": (25 * MS, 10, 3), "short": (5 * MS, 4, 1)}
 # Single iterations, of which a 99th percentile can be told.
 LATENCY_SAMPLES = 200
+# How far a gradient in float32 may be from the float64 one, over its norm.
+GRADIENT = 1e-3
 # A quarter above the least length is aimed at.
 HEADROOM = 1.25
 
@@ -186,6 +188,10 @@ def _quality(work: Workload, trial: Trial, gate: _Gate) -> None:
         return
     codes = [one["code"].text() for one in quality["findings"].items()]
     gate.rule("quality.findings", ", ".join(codes), "none in a trial that is ok", holds=not codes)
+    for key, node in quality["agreement"].entries():
+        if key.startswith("grad."):
+            error = node.number()
+            gate.rule(f"quality.agreement.{key}", error, f"at most {GRADIENT:g}", holds=error <= GRADIENT)
     floor, name = quality.get("floor"), quality["decides"].text()
     if floor is None or not work.direction:
         return
