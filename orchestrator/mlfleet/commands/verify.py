@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from mlfleet.commands.common import RESULTS, json_option, print_json, say
+from mlfleet.commands.retold import check_texts
 from mlfleet.verify.whole import Progress, Verified
 from mlfleet.verify.whole import verify as verify_run
 
@@ -19,9 +20,12 @@ _SHOWN = 40
 def verify(run: Path, as_json: bool) -> int:
     """Check a run's records, and recompute every published number from its raw samples. RUN: a folder under results/.
 
-    Exits 1 where anything differs, naming file, line and field. Shares no code with what wrote the run.
+    Exits 1 where anything differs, naming file, line and field. Numbers are recomputed by code that shares nothing with
+    what wrote the run; summary and page must be, letter by letter, what `mlfleet report` writes.
     """
-    found = verify_run(run, Progress(say), (RESULTS, run.parent))
+    places = (RESULTS, run.parent)
+    found = verify_run(run, Progress(say), places)
+    check_texts(run, places, found.findings)
     if as_json:
         print_json(as_plain(found))
     else:

@@ -16,7 +16,7 @@ from mlfleet.report.html import render_html
 from mlfleet.report.terminal import render_terminal
 from mlfleet.table import Table
 
-__all__ = ["render_terminal", "report_csv", "report_json", "summary", "write"]
+__all__ = ["render_terminal", "report_csv", "report_json", "summary", "texts", "write"]
 
 CSV, SUMMARY, PAGE = "benchmark_results_complete.csv", "benchmark_summary.txt", "report.html"
 # What `report --json` prints, kept with its exact numbers: `mlfleet verify` holds them against the raw samples.
@@ -34,8 +34,13 @@ def summary(table: Table) -> str:
 def write(table: Table, folder: Path) -> tuple[Path, ...]:
     """Write CSV, JSON, summary and page into the run's folder, each whole or not at all. Raises StorageError."""
     exact = json.dumps(report_json(table), indent=2, allow_nan=False) + "\n"
-    texts = {CSV: report_csv(table), JSON: exact, SUMMARY: summary(table), PAGE: render_html(table)}
-    return tuple(_write(folder / name, text) for name, text in texts.items())
+    files = {CSV: report_csv(table), JSON: exact, **texts(table)}
+    return tuple(_write(folder / name, text) for name, text in files.items())
+
+
+def texts(table: Table) -> dict[str, str]:
+    """Summary and page, by their files' names."""
+    return {SUMMARY: summary(table), PAGE: render_html(table)}
 
 
 def _write(path: Path, text: str) -> Path:

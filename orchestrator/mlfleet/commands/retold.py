@@ -1,0 +1,59 @@
+"""Texts of a run's reports against those that `mlfleet report` makes of the same records, line by line.
+
+The numbers behind them are recomputed by a second implementation; how they are rounded, worded and drawn has one maker,
+and any other text is not its own.
+"""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+from mlfleet import audits
+from mlfleet import report as reports
+from mlfleet.errors import MlfleetError
+from mlfleet.ledger_lines import read_records, read_stops
+from mlfleet.runfile import read_run
+from mlfleet.table import fold
+from mlfleet.verify.findings import Findings
+
+_KIND = "lines of text"
+# Of one file: what comes after a line too many differs all the same.
+_MOST = 5
+
+
+def check_texts(folder: Path, found_audits: Sequence[Path], findings: Findings) -> None:
+    """Summary and page; absent ones were said to be. An audit that was made since may have changed what they say."""
+    names = [name for name in (reports.SUMMARY, reports.PAGE) if (folder / name).is_file()]
+    if not names:
+        return
+    try:
+        run, records, stops = read_run(folder), read_records(folder), read_stops(folder)
+        made = [reports.texts(fold(run, records, audits.read(places), stops)) for places in (found_audits, ())]
+    except MlfleetError as error:
+        findings.differs(names[0], None, "text", "as it is", f"none: no report can be made ({error})")
+        return
+    for name in names:
+        data = (folder / name).read_bytes()
+        awaited = [one[name].encode() for one in made]
+        findings.checked[_KIND] += awaited[0].count(b"\n")
+        if data not in awaited:
+            _lines(name, data.decode(errors="replace"), awaited[0].decode(), findings)
+
+
+def _lines(name: str, found: str, awaited: str, findings: Findings) -> None:
+    pairs = enumerate(zip_longest(found.split("\n"), awaited.split("\n")), start=1)
+    differing = [(number, *pair) for number, pair in pairs if pair[0] != pair[1]]
+    for number, line, other in differing[:_MOST]:
+        findings.differs(name, number, "text", _part(line, other), _part(other, line))
+    findings.note(
+        f"{name} is not what this mlfleet writes, in {len(differing)} of its lines: it was altered, or another version "
+        "wrote it; mlfleet report writes it anew"
+    )
+
+
+def _part(line: str | None, other: str | None) -> str:
+    """The line from a little before the first character that differs."""
+    if line is None:
+        return "no such line"
+    same = next((at for at, (a, b) in enumerate(zip(line, other or "", strict=False)) if a != b), 0)
+    return line[max(0, same - 40) :]
