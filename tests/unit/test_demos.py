@@ -1,13 +1,16 @@
 """Re-enactments: what each must show, and that one which shows something else is told apart."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from mlfleet import cells, tasks
+from mlfleet import assemble, cells, tasks
 from mlfleet.able import able
 from mlfleet.build import BuildState
+from mlfleet.builders import steps
 from mlfleet.catalogue import load_suite
 from mlfleet.cli import status
 from mlfleet.commands.common import ROOT, services
@@ -80,24 +83,54 @@ def test_faults_of_one_workload_share_their_blocks():
     assert all(len({demo.faulty_key for demo in group}) == len(group) for group in groups)
 
 
-class Missing:
+class Builds:
+    def __init__(self, state):
+        self.found = state
+
     def state(self, service):
-        return BuildState("missing", f"{service.key} is not built")
+        return BuildState(self.found, f"{service.key} is {self.found}", "source:1")
 
 
-def test_what_is_not_built_is_named_with_the_command_that_builds_it(tmp_path):
-    stage = Stage(
+def staging(folder, bench, state="current"):
+    return Stage(
         root=ROOT,
         services={service.key: service for service in services()},
-        builder=Missing(),
-        bench=lambda *_: pytest.fail("nothing may be launched"),
-        command=lambda _: None,
-        folder=tmp_path,
+        builder=Builds(state),
+        bench=bench,
+        command=lambda service: [f"/release/mlfleet-{service.key}"],
+        folder=folder,
         blocks=1,
         say=lambda _: None,
     )
+
+
+def test_what_is_not_built_is_named_with_the_command_that_builds_it(tmp_path):
+    stage = staging(tmp_path, lambda *_: pytest.fail("nothing may be launched"), "missing")
     with pytest.raises(HostError, match="try: mlfleet build null-python sklearn --runtime process"):
         replay([DEMOS["false-svm"]], stage)
+
+
+def test_a_debug_build_is_made_and_started_in_place_of_the_release_build(tmp_path, monkeypatch):
+    made, started = [], {}
+
+    def bench(_run, command):
+        rust = next(service for service in services() if service.key == "rust")
+        started.update({key: command(replace(rust, key=key)) for key in ("rust:twin", "rust:debug")})
+        raise HostError("seen as far as the bench")
+
+    monkeypatch.setattr(steps, "run", lambda _what, command, folder, _environment: made.append((command, folder)))
+    with pytest.raises(HostError, match="as far as the bench"):
+        replay([DEMOS["wrong-build-rust"]], staging(tmp_path, bench))
+    assert made == [(["cargo", "build", "--locked", "-p", "mlfleet-rust"], ROOT / "rust_services")]
+    assert started["rust:twin"] == ["/release/mlfleet-rust"]
+    assert started["rust:debug"] == [str(ROOT / "rust_services/target/debug/mlfleet-rust")]
+
+
+def test_data_that_is_not_on_this_host_is_said_before_anything_is_measured(tmp_path, monkeypatch):
+    planned = SimpleNamespace(unavailable="dataset mnist_5k is not here; try: mlfleet data mnist_5k")
+    monkeypatch.setattr(assemble, "make_run", lambda *_: SimpleNamespace(contestants=(), workloads=(planned,)))
+    with pytest.raises(HostError, match="demo chance: dataset mnist_5k is not here; try: mlfleet data mnist_5k"):
+        replay([DEMOS["chance"]], staging(tmp_path, lambda *_: nullcontext()))
 
 
 def test_the_list_says_what_each_shows_and_needs(capsys):
