@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -152,8 +152,9 @@ def make_run(
     fingerprint = host.fingerprint(facts, {"docker_engine": engine})
     taking_part = contestants(request.services, request.named, request.pins, builder, environment, bench)
     rules = schedule.RULES[request.suite.schedule]
-    able = [planned_workload(w, taking_part, environment, request.seed) for w in request.workloads]
-    costs = _costs(able, taking_part, request, rules)
+    found = [planned_workload(w, taking_part, environment, request.seed) for w in request.workloads]
+    able = [_with_own(planned, request.suite) for planned in found]
+    costs = sizing.costs(able, taking_part, request.suite, request.blocks, request.looks)
     sized = sizing.fit(costs, request.looks[0] if request.looks else request.blocks, request.suite.limit_seconds)
     workloads = tuple(planned for planned in able if planned.workload.name not in sized.left_out)
     return RunFile(
@@ -189,35 +190,17 @@ def make_run(
     )
 
 
+def _with_own(planned: PlannedWorkload, suite: Suite) -> PlannedWorkload:
+    own = suite.own_of(planned.workload.name)
+    return replace(planned, blocks=own.blocks, budget_s=own.budget_seconds, margin=own.margin)
+
+
 def _plan(workloads: Sequence[PlannedWorkload], request: Request, turns: int) -> tuple[Block, ...]:
     """All blocks that may be measured."""
     cells = {planned.workload.name: list(planned.cells) for planned in workloads}
-    most = {planned.workload.name: _most_blocks(planned, request) for planned in workloads}
-    drawn = plan_blocks(cells, request.blocks, turns, request.seed)
+    most = {planned.workload.name: sizing.most_blocks(planned, request.blocks, request.looks) for planned in workloads}
+    drawn = plan_blocks(cells, max(most.values(), default=0), turns, request.seed)
     return tuple(block for block in drawn if block.number <= most[block.workload])
-
-
-def _most_blocks(planned: PlannedWorkload, request: Request) -> int:
-    """Where nothing is compared no look can stop it: as many blocks as all others have at their first look."""
-    alone = planned.control or len(planned.cells) < 2  # noqa: PLR2004 - a pair
-    return request.looks[0] if request.looks and alone else request.blocks
-
-
-def _costs(
-    workloads: Sequence[PlannedWorkload], taking_part: Sequence[Contestant], request: Request, rules: schedule.Rules
-) -> list[sizing.Cost]:
-    """What the blocks of each workload take here; the control comes first, since it is never left out."""
-    starts = {contestant.service.key: contestant.start_s or 0.0 for contestant in taking_part}
-    budget_s = request.suite.budget_seconds if request.looks else None
-    costs = []
-    for planned in sorted(workloads, key=lambda planned: not planned.control):
-        iteration_s = request.suite.iteration_seconds.get(planned.workload.name, 0.0)
-        more_s = sizing.latency_seconds(iteration_s) if request.suite.latency and not planned.control else 0.0
-        size = planned.payload_bytes
-        trials = [more_s + sizing.trial_seconds(starts[key], size, iteration_s, rules) for key in planned.cells]
-        most = _most_blocks(planned, request)
-        costs.append(sizing.Cost(planned.workload.name, tuple(planned.cells), sum(trials), most, budget_s))
-    return costs
 
 
 def run_id(suite: str, seed: int) -> str:

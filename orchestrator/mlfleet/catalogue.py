@@ -3,17 +3,18 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal, NoReturn, TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 
 from mlfleet import datasets, tasks
-from mlfleet.errors import UsageError, printable, unknown
+from mlfleet.errors import UsageError, unknown
 from mlfleet.looks import BUDGET_S, LOOKS
 from mlfleet.model import Workload
 from mlfleet.stats import MIN_BLOCKS
 from mlfleet.suites.strict_toml import Document, read
+from mlfleet.suites.table import Table
 
 Schedule = Literal["short", "standard"]
 Threads = Literal["1", "all"]
@@ -28,14 +29,27 @@ _SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 _THREADS: tuple[Threads, ...] = get_args(Threads)
 _METRICS: tuple[Metric, ...] = get_args(Metric)
 _SUITE_KEYS = ("name", "blocks", "schedule", "threads", "memory", "budget", "limit", "margin", "metrics", "latency")
-_WORKLOAD_KEYS = ("name", "task", "dataset", "params", "seconds")
+_WORKLOAD_KEYS = ("name", "task", "dataset", "params", "seconds", "blocks", "budget", "margin", "threads")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SIZE = re.compile(r"(\d{1,6}) (MiB|GiB)")
 _SPAN = re.compile(r"(\d{1,6}) (s|min|h)")
 _BYTES = {"MiB": 1 << 20, "GiB": 1 << 30}
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
 _SUFFIX = ".toml"
-_BLOCKS = f'"looks", or a whole number from {MIN_BLOCKS} to {BLOCKS}; fewer than {MIN_BLOCKS} decide nothing'
+_FIXED = f"a whole number from {MIN_BLOCKS} to {BLOCKS}; fewer than {MIN_BLOCKS} decide nothing"
+_BLOCKS = f'"looks", or {_FIXED}'
+_BUDGET, _MARGIN = 'a span such as "15 min"', "a number above 0 and at most 1"
+_SETTINGS = "a list of " + ", ".join(f'"{word}"' for word in _THREADS)
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a workload has otherwise than its suite; None: as the suite has it. Its own `blocks` are all measured."""
+
+    blocks: int | None = None
+    budget_seconds: int | None = None
+    margin: float | None = None
+    threads: tuple[Threads, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +76,26 @@ class Suite:
     limit_seconds: int | None = None
     # By workload: what an iteration takes, on average over frameworks, where it is long enough to matter to a forecast.
     iteration_seconds: Mapping[str, float] = field(default_factory=dict)
+    # By workload: what it has otherwise.
+    own: Mapping[str, Own] = field(default_factory=dict)
+
+    def own_of(self, workload: str) -> Own:
+        """What that workload has otherwise."""
+        return self.own.get(workload, Own())
+
+    def threads_of(self, workload: str) -> tuple[Threads, ...]:
+        """The settings in which that workload is measured."""
+        return self.own_of(workload).threads or self.threads
+
+    def fixed(self, blocks: int) -> "Suite":
+        """Exactly so many blocks of every workload, no looks."""
+        own = {name: replace(one, blocks=None) for name, one in self.own.items()}
+        return replace(self, blocks=blocks, looks=(), own=own)
+
+    def on(self, threads: Threads) -> "Suite":
+        """Every workload in that setting alone."""
+        own = {name: replace(one, threads=None) for name, one in self.own.items()}
+        return replace(self, threads=(threads,), own=own)
 
 
 def suite_names() -> list[str]:
@@ -81,8 +115,8 @@ def load_suite(name_or_path: str) -> Suite:
 
 
 def _suite(document: Document) -> Suite:
-    top = _Table(document, "", 0, document.data, ("suite", "workload"))
-    table = _Table(document, "suite", 0, top.take("suite", "a [suite] table", _table), _SUITE_KEYS)
+    top = Table(document, "", 0, document.data, ("suite", "workload"))
+    table = Table(document, "suite", 0, top.take("suite", "a [suite] table", _table), _SUITE_KEYS)
     rows = top.take("workload", f"1 to {WORKLOADS} [[workload]] tables", _rows)
     found = [_workload(document, number, row) for number, row in enumerate(rows)]
     blocks, looks = table.take("blocks", _BLOCKS, _blocks)
@@ -90,36 +124,47 @@ def _suite(document: Document) -> Suite:
         name=table.take("name", _NAME.pattern, _name),
         blocks=blocks,
         schedule=table.take("schedule", _listed(_SCHEDULES), _word(_SCHEDULES), "standard"),
-        threads=table.take("threads", f"a list of {_listed(_THREADS)}", _words(_THREADS), ("1",)),
+        threads=table.take("threads", _SETTINGS, _words(_THREADS), ("1",)),
         memory_bytes=table.take("memory", 'a size such as "2 GiB"', _quantity(_SIZE, _BYTES)),
-        budget_seconds=table.take("budget", 'a span such as "15 min"', _quantity(_SPAN, _SECONDS), BUDGET_S),
-        margin=table.take("margin", "a number above 0 and at most 1", _margin, 0.03),
+        budget_seconds=table.take("budget", _BUDGET, _quantity(_SPAN, _SECONDS), BUDGET_S),
+        margin=table.take("margin", _MARGIN, _margin, 0.03),
         metrics=table.take("metrics", f"a list of {_listed(_METRICS)}", _words(_METRICS), ("time", "memory")),
         latency=table.take("latency", "true or false", lambda value: value if isinstance(value, bool) else None, False),
-        workloads=tuple(workload for workload, _ in found),
+        workloads=tuple(workload for workload, _, _ in found),
         looks=looks,
-        limit_seconds=table.take("limit", 'a span such as "15 min"', _quantity(_SPAN, _SECONDS), 0) or None,
-        iteration_seconds={workload.name: seconds for workload, seconds in found if seconds},
+        limit_seconds=table.take("limit", _BUDGET, _quantity(_SPAN, _SECONDS), 0) or None,
+        iteration_seconds={workload.name: seconds for workload, seconds, _ in found if seconds},
+        own={workload.name: own for workload, _, own in found if own != Own()},
     )
     _refuse_twins(document, [workload.name for workload in suite.workloads])
     return suite
 
 
-def _workload(document: Document, number: int, row: object) -> tuple[Workload, float]:
-    """A workload, and the seconds of an iteration (0: not worth telling)."""
-    table = _Table(document, "workload", number, row, _WORKLOAD_KEYS)
+def _workload(document: Document, number: int, row: object) -> tuple[Workload, float, Own]:
+    """A workload, the seconds of an iteration (0: not worth telling), and what it has otherwise than the suite."""
+    table = Table(document, "workload", number, row, _WORKLOAD_KEYS)
     name = table.take("name", _NAME.pattern, _name)
     task_name = table.take("task", "the name of a task", _text)
     dataset = table.take("dataset", "the name of a dataset", _text)
     seconds = table.take("seconds", "a number from 0 to 3600", _iteration, 0.0)
+    own = _own(table)
     none: dict[str, object] = {}
     params = table.take("params", "a table of parameters", _table, none)
     try:
         task = tasks.get(task_name)
         task.check_target(dataset, datasets.entry(dataset).target)
-        return Workload(name, task_name, dataset, task.check_params(params)), seconds
+        return Workload(name, task_name, dataset, task.check_params(params)), seconds, own
     except UsageError as error:
         table.refuse(str(error))
+
+
+def _own(table: Table) -> Own:
+    return Own(
+        blocks=table.maybe("blocks", _FIXED, _fixed),
+        budget_seconds=table.maybe("budget", _BUDGET, _quantity(_SPAN, _SECONDS)),
+        margin=table.maybe("margin", _MARGIN, _margin),
+        threads=table.maybe("threads", _SETTINGS, _words(_THREADS)),
+    )
 
 
 def _listed(words: tuple[str, ...]) -> str:
@@ -130,37 +175,6 @@ def _refuse_twins(document: Document, names: list[str]) -> None:
     for number, name in enumerate(names):
         if name in names[:number]:
             document.refuse(f"workload {name!r}: the name stands twice", "workload", number)
-
-
-class _Table:
-    """One table of a document, whose keys are taken one by one; what is wrong is told with its line."""
-
-    def __init__(self, document: Document, name: str, number: int, value: object, known: tuple[str, ...]) -> None:
-        self._document, self._name, self._number, self._title = document, name, number, name
-        if not isinstance(value, dict):
-            self.refuse(f"{printable(repr(value))} is no table")
-        self._values: dict[str, object] = value
-        if name and "name" in value:
-            self._title = f"{name} {printable(str(value['name']))!r}"
-        for key in value:
-            if key not in known:
-                self.refuse(str(unknown("key", key, known)), key)
-
-    def refuse(self, sentence: str, key: str = "") -> NoReturn:
-        """Raise UsageError with file, line (of the key, where it is known) and place."""
-        place = f"{self._title}: " if self._title else ""
-        self._document.refuse(place + sentence, self._name, self._number, key)
-
-    def take(self, key: str, awaited: str, parse: Callable[[object], _T | None], default: _T | None = None) -> _T:
-        """The parsed value, or the default where the key is absent; `parse` answers None to what it refuses."""
-        if key not in self._values:
-            if default is not None:
-                return default
-            self.refuse(f"{key} is missing; awaited: {awaited}")
-        parsed = parse(self._values[key])
-        if parsed is None:
-            self.refuse(f"{key} is {printable(repr(self._values[key]))}; awaited: {awaited}", key)
-        return parsed
 
 
 def _text(value: object) -> str | None:
@@ -179,7 +193,11 @@ def _blocks(value: object) -> tuple[int, tuple[int, ...]] | None:
     """The blocks of a suite and its looks: the last look is the most."""
     if value == "looks":
         return LOOKS[-1], LOOKS
-    return (value, ()) if type(value) is int and MIN_BLOCKS <= value <= BLOCKS else None
+    return (fixed, ()) if (fixed := _fixed(value)) else None
+
+
+def _fixed(value: object) -> int | None:
+    return value if type(value) is int and MIN_BLOCKS <= value <= BLOCKS else None
 
 
 def _margin(value: object) -> float | None:

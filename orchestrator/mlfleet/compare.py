@@ -220,7 +220,7 @@ def _comparison(run: RunFile, pair: Pair, tested: float | None) -> Comparison:
 
 def _limits(run: RunFile, pair: Pair, resolution: float | None) -> Limits:
     if not pair.absolute:
-        return ratio_limits(run.margin, resolution)
+        return ratio_limits(run.margin_of(pair.baseline.workload), resolution)
     # A share of the larger side: no difference in bytes may be smaller than the factor that nobody could see.
     larger = median(max(one) for one in pair.values)
     return Limits(None, None if resolution is None else resolution * larger)

@@ -31,9 +31,9 @@ def course(run: RunFile, state: State) -> Iterator[Block | StopBody]:
     while blocks := _appended(run, state):
         for block in blocks:
             yield from _unless_stopped(run, state, block)
-    for planned in run.workloads if run.looks else ():
+    for planned in run.workloads:
         name = planned.workload.name
-        if planned.cells and name not in state.stopped:
+        if run.looks_of(name) and planned.cells and name not in state.stopped:
             yield StopBody(name, reason_to_stop(run, state, planned) or "max_blocks", state.blocks(name))
 
 
@@ -47,13 +47,13 @@ def blocks_left(run: RunFile, state: State) -> int:
 def reason_to_stop(run: RunFile, state: State, planned: PlannedWorkload) -> Stop | None:
     """Why no further block of a workload is measured, None while it goes on. Blocks that are fixed are all measured."""
     name = planned.workload.name
-    if not run.looks or name not in state.last:
+    if not run.looks_of(name) or name not in state.last:
         return None
-    spent_s = state.spent_ns[name] / S
+    spent_s, budget_s = state.spent_ns[name] / S, run.budget_of(name)
     baseline = run.baselines.get(name)
     if planned.control or baseline is None or len(planned.cells) < 2:  # noqa: PLR2004 - a pair
-        return "budget" if spent_s >= run.budget_s else None
-    return looks.stop(state.pairs(planned, baseline), state.last[name], spent_s, run.budget_s)
+        return "budget" if spent_s >= budget_s else None
+    return looks.stop(state.pairs(planned, baseline), state.last[name], spent_s, budget_s)
 
 
 def appended_most(planned_blocks: int) -> int:
@@ -90,7 +90,7 @@ def _appended(run: RunFile, state: State) -> list[Block]:
             name not in state.stopped
             and state.disturbed(planned) > made
             and made < appended_most(most)
-            and state.spent_ns[name] / S < run.budget_s
+            and state.spent_ns[name] / S < run.budget_of(name)
         ):
             found.append(block_of(run, name, number))
     return found

@@ -99,6 +99,10 @@ class PlannedWorkload:
     floor: float | None = None
     # Its honest work is no more than a call costs: no gate tells it from nothing.
     trivial: bool = False
+    # What it has otherwise than the run, None: nothing. Its own blocks are all measured; see RunFile for the others.
+    blocks: int | None = None
+    budget_s: float | None = None
+    margin: float | None = None
 
     @property
     def data_text(self) -> str:
@@ -153,8 +157,27 @@ class RunFile:
 
     @property
     def blocks_text(self) -> str:
-        """How many blocks were planned of each workload: "5 blocks", "10 to 40 blocks"."""
-        return blocks_text(self.blocks, self.looks)
+        """How many blocks were planned of each workload: "10 to 40 blocks", "5 blocks (lenet.train-a 12)"."""
+        own = [f"{one.workload.name} {one.blocks}" for one in self.workloads if one.blocks is not None]
+        return blocks_text(self.blocks, self.looks) + (f" ({', '.join(own)})" if own else "")
+
+    def looks_of(self, workload: str) -> tuple[int, ...]:
+        """Numbers of blocks at which that workload may stop; empty where its blocks are fixed."""
+        return self.looks if self.planned(workload).blocks is None else ()
+
+    def budget_of(self, workload: str) -> float:
+        """Seconds that it may take."""
+        own = self.planned(workload).budget_s
+        return self.budget_s if own is None else own
+
+    def margin_of(self, workload: str) -> float:
+        """The ratio, less 1, below which two are called equivalent in it."""
+        own = self.planned(workload).margin
+        return self.margin if own is None else own
+
+    def planned(self, workload: str) -> PlannedWorkload:
+        """The workload of that name."""
+        return next(planned for planned in self.workloads if planned.workload.name == workload)
 
     def contestant(self, key: str) -> Contestant:
         """The contestant of that key."""

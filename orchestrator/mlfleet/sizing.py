@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlfleet.schedule import LATENCY_CAP_NS, LATENCY_SAMPLES, Rules, S
+from mlfleet.catalogue import Suite
+from mlfleet.runfile import Contestant, PlannedWorkload
+from mlfleet.schedule import LATENCY_CAP_NS, LATENCY_SAMPLES, RULES, Rules, S
 from mlfleet.schedule import WARM_UP_ITERATIONS as WARM_UP
 
 # Of a trial that launches, prepares, collects and removes next to nothing.
@@ -53,6 +55,40 @@ def trial_seconds(start_s: float, payload_bytes: int, iteration_s: float, rules:
     warm_up_s = max(rules.warm_up_ns / S, WARM_UP * iteration_s)
     turns_s = rules.turns * (1 + rules.timed) * sample_s
     return start_s + _TRIAL_S + payload_bytes / _PAYLOAD_BYTES_PER_S + _FIRST * iteration_s + warm_up_s + turns_s
+
+
+def most_blocks(planned: PlannedWorkload, blocks: int, looks: Sequence[int]) -> int:
+    """Its own number, else the run's.
+
+    Where nothing is compared no look can stop it: as many blocks as all others have at their first look.
+    """
+    if planned.blocks is not None:
+        return planned.blocks
+    alone = planned.control or len(planned.cells) < 2  # noqa: PLR2004 - a pair
+    return looks[0] if looks and alone else blocks
+
+
+def costs(
+    workloads: Sequence[PlannedWorkload],
+    taking_part: Sequence[Contestant],
+    suite: Suite,
+    blocks: int,
+    looks: Sequence[int],
+) -> list[Cost]:
+    """What the blocks of each workload take here; the control comes first, since it is never left out."""
+    starts = {contestant.service.key: contestant.start_s or 0.0 for contestant in taking_part}
+    found = []
+    for planned in sorted(workloads, key=lambda planned: not planned.control):
+        name, size = planned.workload.name, planned.payload_bytes
+        iteration_s = suite.iteration_seconds.get(name, 0.0)
+        more_s = latency_seconds(iteration_s) if suite.latency and not planned.control else 0.0
+        trials = [
+            more_s + trial_seconds(starts[key], size, iteration_s, RULES[suite.schedule]) for key in planned.cells
+        ]
+        looked = looks and planned.blocks is None
+        budget_s = (planned.budget_s or suite.budget_seconds) if looked else None
+        found.append(Cost(name, tuple(planned.cells), sum(trials), most_blocks(planned, blocks, looks), budget_s))
+    return found
 
 
 def latency_seconds(iteration_s: float) -> float:

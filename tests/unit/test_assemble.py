@@ -7,7 +7,7 @@ import pytest
 import samples
 from fakes import Fleet
 from mlfleet import assemble
-from mlfleet.catalogue import load_suite
+from mlfleet.catalogue import Own, load_suite
 from mlfleet.commands.common import ROOT
 
 SUITE = replace(load_suite("defend"), threads=("1",), budget_seconds=100)
@@ -50,6 +50,31 @@ def test_fixed_blocks_are_as_many_for_every_workload(planned):
     assert (run.blocks, run.looks, run.first_look_s) == (7, (), None)
     assert set(blocks_of(run).values()) == {7}
     assert run.blocks_text == "7 blocks"
+
+
+@pytest.mark.parametrize(("blocks", "looks"), [(SUITE.blocks, SUITE.looks), (7, ())])
+def test_a_workloads_own_blocks_are_planned_be_they_more_or_fewer(planned, blocks, looks):
+    own = {WORKLOADS[0]: Own(blocks=12), WORKLOADS[1]: Own(blocks=5)}
+    run = planned(blocks, looks, replace(SUITE, own=own))
+    assert blocks_of(run) == {WORKLOADS[0]: 12, WORKLOADS[1]: 5, WORKLOADS[2]: 10 if looks else 7}
+    assert run.looks_of(WORKLOADS[0]) == ()
+    assert run.looks_of(WORKLOADS[2]) == looks
+    assert run.blocks_text.endswith(f" blocks ({WORKLOADS[0]} 12, {WORKLOADS[1]} 5)")
+
+
+def test_own_blocks_leave_the_orders_of_all_others_as_they_are(planned):
+    plain = planned(7, ())
+    own = planned(7, (), replace(SUITE, own={WORKLOADS[0]: Own(blocks=12)}))
+    rest = [block for block in own.plan if block.number <= 7]
+    assert rest == list(plain.plan)
+
+
+def test_a_budget_and_a_margin_of_its_own_are_in_the_plan_and_in_the_forecast(planned):
+    own = {WORKLOADS[0]: Own(budget_seconds=40, margin=0.1)}
+    run, plain = planned(SUITE.blocks, SUITE.looks, replace(SUITE, own=own)), planned(SUITE.blocks, SUITE.looks)
+    assert (run.budget_of(WORKLOADS[0]), run.budget_of(WORKLOADS[1])) == (40, 100)
+    assert (run.margin_of(WORKLOADS[0]), run.margin_of(WORKLOADS[1])) == (0.1, 0.03)
+    assert run.forecast_s == pytest.approx(plain.forecast_s - 60)
 
 
 def test_the_forecast_is_known_to_the_first_look_and_at_most(planned):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlfleet import catalogue, tasks
-from mlfleet.catalogue import Suite, load_suite, suite_names
+from mlfleet.catalogue import Own, Suite, load_suite, suite_names
 from mlfleet.errors import UsageError
 
 Written = Callable[[str | bytes], str]
@@ -75,6 +75,19 @@ def test_blocks_that_are_fixed_have_no_looks(written: Written) -> None:
     assert load_suite(written(HEAD + ROW)).looks == ()
 
 
+def test_a_workload_may_have_blocks_budget_margin_and_threads_of_its_own(written: Written) -> None:
+    own = 'blocks = 12\nbudget = "2 h"\nmargin = 0.1\nthreads = ["all", "1"]\n'
+    suite = load_suite(written(HEAD.replace("5", '"looks"') + ROW + own + ROW.replace('"a"', '"b"')))
+    assert suite.own == {"a": Own(12, 7200, 0.1, ("1", "all"))}
+    assert (suite.threads_of("a"), suite.threads_of("b")) == (("1", "all"), ("1",))
+
+
+def test_what_is_asked_for_all_workloads_takes_the_place_of_their_own(written: Written) -> None:
+    suite = load_suite(written(HEAD + ROW + 'blocks = 12\nthreads = ["all"]\nbudget = "2 h"\n'))
+    assert suite.fixed(3).own == {"a": Own(None, 7200, None, ("all",))}
+    assert suite.on("1").own == {"a": Own(12, 7200)}
+
+
 REFUSED = {
     "unknown key": (HEAD + "itres = 1\n" + ROW, 5, "unknown key 'itres'"),
     "near key": (HEAD + "bloks = 1\n" + ROW, 5, "did you mean 'blocks'"),
@@ -106,6 +119,16 @@ REFUSED = {
     "metrics": (HEAD + 'metrics = ["energy"]\n' + ROW, 5, "metrics"),
     "limit": (HEAD + 'limit = "soon"\n' + ROW, 5, "limit is 'soon'; awaited: a span"),
     "seconds": (HEAD + ROW + "seconds = -1\n", 11, "seconds is -1; awaited: a number from 0"),
+    "own blocks below 5": (
+        HEAD + ROW + "blocks = 4\n",
+        11,
+        "workload 'a': blocks is 4; awaited: a whole number from 5 to 100; fewer than 5 decide nothing",
+    ),
+    "own looks": (HEAD + ROW + 'blocks = "looks"\n', 11, "workload 'a': blocks is 'looks'; awaited: a whole number"),
+    "own budget": (HEAD + ROW + 'budget = "soon"\n', 11, "workload 'a': budget is 'soon'; awaited: a span"),
+    "own margin": (HEAD + ROW + "margin = 0\n", 11, "workload 'a': margin is 0; awaited: a number above 0"),
+    "own threads": (HEAD + ROW + 'threads = ["2"]\n', 11, "workload 'a': threads is"),
+    "own memory": (HEAD + ROW + 'memory = "4 GiB"\n', 11, "workload 'a': unknown key 'memory'"),
     "margin": (HEAD + "margin = 0\n" + ROW, 5, "margin"),
     "latency": (HEAD + "latency = 1\n" + ROW, 5, "true or false"),
     "no workload": (HEAD, 1, "workload is missing"),

@@ -88,6 +88,33 @@ def test_a_spent_budget_stops_a_workload_and_no_other():
     assert sorted(stops) == [(TWO, "precision", 10), (ONE, "budget", 13)]
 
 
+def having(run, **own):
+    """The run with ONE otherwise."""
+    return replace(run, workloads=tuple(replace(w, **own) if w.workload.name == ONE else w for w in run.workloads))
+
+
+def test_a_workload_with_blocks_of_its_own_is_measured_to_its_end_where_others_look():
+    cells = {ONE: {"sklearn": QUIET, "linfa": NEAR}, TWO: {"sklearn": QUIET, "linfa": NEAR}}
+    run = having(looking(cells), blocks=12)
+    run = replace(run, plan=tuple(block for block in run.plan if block.workload != ONE or block.number <= 12))
+    measured, stops = walk(run, cells)
+    assert Counter(name for name, _ in measured) == {ONE: 12, TWO: 10}
+    assert stops == [(TWO, "precision", 10)]
+
+
+def test_a_budget_of_its_own_stops_that_workload_alone():
+    cells = {ONE: {"sklearn": QUIET, "linfa": LOUD}, TWO: {"sklearn": QUIET, "linfa": LOUD}}
+    measured, stops = walk(having(looking(cells), budget_s=12.5), cells)
+    assert Counter(name for name, _ in measured) == {ONE: 13, TWO: 40}
+    assert sorted(stops) == [(TWO, "max_blocks", 40), (ONE, "budget", 13)]
+
+
+def test_a_budget_of_its_own_limits_its_appended_blocks():
+    cells = {ONE: {"sklearn": QUIET, "linfa": NEAR}, TWO: {"sklearn": QUIET, "linfa": NEAR}}
+    measured, _ = walk(having(fixed(cells), budget_s=5.0), cells, alter=disturb(("linfa", 2)))
+    assert Counter(name for name, _ in measured) == {ONE: 5, TWO: 6}
+
+
 def test_a_workload_whose_only_pair_is_invalid_stops_at_once():
     cells = {ONE: {"sklearn": QUIET, "linfa": replace(NEAR, **samples.UNTRAINED)}}
     assert walk(looking(cells), cells) == ([(ONE, 1)], [(ONE, "none_left", 1)])

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 from mlfleet import host
-from mlfleet.catalogue import load_suite
+from mlfleet.catalogue import Own, load_suite
 from mlfleet.cli import status
 from mlfleet.commands import run as run_command
 from mlfleet.commands.planning import Options, forecast
-from mlfleet.errors import InterruptedRun
+from mlfleet.errors import InterruptedRun, UsageError
 from mlfleet.setting import environment_of, one_by_one, said_of
 from samples import run_file
 
@@ -44,6 +44,27 @@ def test_where_all_cores_are_one_the_setting_is_measured_once_and_it_is_said(one
     assert said_of(SMOKE) == ""
 
 
+FIRST = SMOKE.workloads[0].name
+
+
+def names(suite):
+    return [workload.name for workload in suite.workloads]
+
+
+def test_a_workload_is_measured_in_its_own_settings_and_in_no_other(two_cores):
+    one, both = one_by_one(replace(SMOKE, own={FIRST: Own(threads=("1", "all"))}))
+    assert (names(one), one.threads) == (names(SMOKE), ("1",))
+    assert (names(both), both.threads) == ([FIRST], ("all",))
+    one, many = one_by_one(replace(SMOKE, own={FIRST: Own(threads=("all",))}))
+    assert (names(one), names(many)) == (names(SMOKE)[1:], [FIRST])
+
+
+def test_where_all_cores_are_one_a_setting_of_its_own_is_measured_with_the_others(one_core):
+    suite = replace(SMOKE, own={FIRST: Own(threads=("all",))})
+    assert [(names(one), one.threads) for one in one_by_one(suite)] == [(names(SMOKE), ("1",))]
+    assert said_of(suite) == "all cores is n = 1 on this host, the same as 1 thread; it is measured once"
+
+
 def options(**asked):
     nothing = {"frameworks": (), "workloads": (), "baseline": None, "blocks": None, "threads": None, "images": ()}
     return Options(**{"suite": "defend", "runtime": "process", "seed": 1, "device": "cpu"} | nothing | asked)
@@ -52,6 +73,16 @@ def options(**asked):
 def test_threads_on_the_command_line_are_one_setting_of_the_suites(two_cores):
     assert [suite.threads for suite in options().suites()] == [("1",), ("all",)]
     assert [suite.threads for suite in options(threads="all").suites()] == [("all",)]
+
+
+def test_workloads_that_are_named_are_those_of_the_whole_suite(two_cores, monkeypatch):
+    own = replace(SMOKE, own={FIRST: Own(threads=("all",), blocks=12)})
+    monkeypatch.setattr("mlfleet.commands.planning.load_suite", lambda _: own)
+    assert [(one.threads, names(one)) for one in options(workloads=(FIRST,)).suites()] == [(("all",), [FIRST])]
+    (one,) = options(threads="1", blocks=5).suites()
+    assert (names(one), one.own_of(FIRST)) == (names(SMOKE), Own())
+    with pytest.raises(UsageError, match="unknown workload"):
+        options(workloads=("nothing",)).suites()
 
 
 def test_blocks_on_the_command_line_are_fixed_even_below_5(two_cores):

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import mlfleet.verify
@@ -442,3 +443,18 @@ def test_an_altered_number_of_the_page_is_named_by_its_line(run):
     path.write_text(text.replace(f'<data value="{value}"', f'<data value="{float(value) * 1.001!r}"', 1))
     found = [one for one in check(run).findings.differences if one.file == "report.html"]
     assert [(one.field, one.line is not None) for one in found] == [("number", True)]
+
+
+@pytest.mark.parametrize(("margin", "outcome"), [(0.2, "equivalent"), (0.01, "different")])
+def test_a_margin_of_a_workloads_own_decides_it_and_holds(tmp_path, margin, outcome):
+    def own(run):
+        return replace(run, workloads=tuple(replace(one, margin=margin) for one in run.workloads))
+
+    pair = {NAME: {"sklearn": Cell(1e6, 100), "linfa": Cell(1.06e6, 100, (1.001, 1.011, 0.991, 1.004, 0.995))}}
+    folder = write_run(tmp_path / "run", pair, planned=own)
+    (time, _) = json.loads((folder / JSON).read_text())["comparisons"]
+    assert time["outcome"] == outcome
+    assert places(check(folder)) == []
+    if outcome == "equivalent":
+        assert "no difference above 20 %" in (folder / "benchmark_summary.txt").read_text()
+        assert "3 % (ridge.fit-diabetes 20 %)" in (folder / "report.html").read_text()

@@ -147,6 +147,41 @@ def test_a_run_that_was_interrupted_needs_none(tmp_path):
     assert found(write(tmp_path / "run", planned(), change=change, closed="interrupted")) == []
 
 
+def having(run, name, **own):
+    return replace(run, workloads=tuple(replace(w, **own) if w.workload.name == name else w for w in run.workloads))
+
+
+def of_its_own(blocks=12):
+    """A run that looks, but for a workload with so many blocks of its own."""
+    run = having(planned(), NAME, blocks=12)
+    return replace(run, plan=tuple(block for block in run.plan if block.workload != NAME or block.number <= blocks))
+
+
+def test_a_workload_with_blocks_or_a_budget_of_its_own_holds(tmp_path):
+    findings = check(write(tmp_path / "run", having(of_its_own(), WIDE, budget_s=12.5)))
+    assert findings.differences == []
+
+
+def test_another_number_of_blocks_than_its_own_is_named(tmp_path):
+    assert found(write(tmp_path / "run", of_its_own(11))) == [(f"plan, blocks of {NAME}", "11", "12")]
+
+
+def test_a_look_at_a_workload_with_blocks_of_its_own_is_named(tmp_path):
+    def change(step):
+        return StopBody(NAME, "precision", 10) if getattr(step, "number", 0) == 11 else step
+
+    folder = write(tmp_path / "run", of_its_own(), change=change)
+    assert (f"stop of {NAME}", "a stop", "none: blocks are fixed") in found(folder)
+
+
+def test_a_budget_that_is_not_the_workloads_own_is_named(tmp_path):
+    folder = write(tmp_path / "run", having(planned(), WIDE, budget_s=12.5))
+    text = (folder / "run.json").read_bytes()
+    assert b'"budget_s":12.5' in text
+    (folder / "run.json").write_bytes(text.replace(b'"budget_s":12.5', b'"budget_s":20.5'))
+    assert (f"stop of {WIDE}, reason", "budget", "max_blocks") in found(folder)
+
+
 def test_other_looks_are_named(tmp_path):
     run = replace(planned({NAME: CELLS[NAME]}), looks=(6, 7, 8, 9, 10))
     assert found(write(tmp_path / "run", run))[0][0] == "looks"

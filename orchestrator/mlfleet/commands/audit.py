@@ -44,7 +44,8 @@ def audit(suite: str, out: Path, as_json: bool, **options: object) -> int:
     blocks = asked.blocks or stats.MIN_BLOCKS
     if blocks < stats.MIN_BLOCKS:
         raise UsageError(f"--blocks is {blocks}; awaited: at least {stats.MIN_BLOCKS}, fewer have no interval")
-    (first, *_) = replace(asked, blocks=blocks).suites()
+    # Whether work is done anew does not hang on threads, and no workload may be missed for a setting of its own.
+    (first,) = replace(asked, blocks=blocks, threads=asked.threads or "1").suites()
     name = assemble.run_id(f"audit-{first.name}", asked.seed)
     done: list[Audit] = []
     with ExitStack() as stack:

@@ -43,12 +43,18 @@ class Options:
     device: str
 
     def suites(self) -> tuple[Suite, ...]:
-        """The suite once for each thread setting, with the number of blocks that was asked for. Raises UsageError."""
+        """The suite once for each thread setting, with the workloads and blocks that were asked for.
+
+        Raises UsageError.
+        """
         suite = load_suite(self.suite)
+        # Names are those of the whole suite: one of its settings may lack some of them.
+        chosen = assemble.choose_workloads(suite, self.workloads)
+        suite = replace(suite, workloads=tuple(workload for workload in chosen if workload != CONTROL))
         if self.threads is not None:
-            suite = replace(suite, threads=(self.threads,))
+            suite = suite.on(self.threads)
         if self.blocks is not None:
-            suite = replace(suite, blocks=self.blocks, looks=())
+            suite = suite.fixed(self.blocks)
         if said := setting.said_of(suite):
             say(said)
         return setting.one_by_one(suite)
@@ -91,7 +97,7 @@ def planned(
     known = services()
     runtime = choose_runtime(asked.runtime)
     check_device(asked.device, runtime, host.gpus())
-    workloads = assemble.choose_workloads(suite, asked.workloads)
+    workloads = (*suite.workloads, CONTROL)
     wanted = assemble.choose_services(known, asked.frameworks)
     if runtime != "attach" and not asked.frameworks:
         # An image that the user names may be of other sources than these.

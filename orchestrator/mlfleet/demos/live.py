@@ -80,7 +80,7 @@ def _shown(demo: LiveDemo, table: Table) -> Shown:
         twin=_passed(
             table,
             demo,
-            [sentence(planned, one, table.run.margin) for one in twin if one.outcome != "refused"],
+            [sentence(planned, one, table.run.margin_of(one.workload)) for one in twin if one.outcome != "refused"],
         ),
         against=distinct([refusal for one in twin for refusal in one.refusals]),
     )

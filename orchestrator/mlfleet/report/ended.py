@@ -19,7 +19,7 @@ def ended(table: Table) -> tuple[str, ...]:
 def _parts(table: Table, planned: PlannedWorkload) -> list[str]:
     name = planned.workload.name
     stop = next((stop for stop in table.stops if stop.workload == name), None)
-    parts = [f"{plural(stop.blocks, 'block')}, {_reasons(table)[stop.reason]}"] if stop else []
+    parts = [f"{plural(stop.blocks, 'block')}, {_reasons(table.run.budget_of(name))[stop.reason]}"] if stop else []
     most = max((block.number for block in table.run.plan if block.workload == name), default=0)
     records = [record for key in planned.cells for record in table.cell(name, key).records]
     disturbed = {record.trial.block for record in records if record.verdict is Verdict.DISTURBED}
@@ -32,13 +32,13 @@ def _parts(table: Table, planned: PlannedWorkload) -> list[str]:
     return parts
 
 
-def _reasons(table: Table) -> dict[Stop, str]:
+def _reasons(budget_s: float) -> dict[Stop, str]:
     return {
         "precision": (
             f"stopped on precision: each ratio of times is known to {percent(PRECISION)}, "
             f"or to {percent(PRECISION_OF_EFFECT)} of its logarithm"
         ),
-        "budget": f"stopped on its budget of {duration(table.run.budget_s * 1e9)}",
+        "budget": f"stopped on its budget of {duration(budget_s * 1e9)}",
         "none_left": "stopped: no pair was left to compare",
         "max_blocks": "all that were planned for it",
     }

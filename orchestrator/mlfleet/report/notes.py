@@ -137,7 +137,8 @@ def how_to_narrow(table: Table) -> tuple[str, ...]:
     few = [one for one in table.comparisons if FEW_BLOCKS in one.reasons]
     noisy = [one for one in table.comparisons if NOISE in one.reasons or NOISY in one.marks]
     said = [
-        f"{one.workload}, {one.metric} of {one.contestant} against {one.baseline}: {_blocks(one, table.run.margin)}."
+        f"{one.workload}, {one.metric} of {one.contestant} against {one.baseline}: "
+        f"{_blocks(one, table.run.margin_of(one.workload))}."
         for one in wide
     ]
     if few:

@@ -51,7 +51,7 @@ def _outcomes(console: Console, table: Table, planned: PlannedWorkload) -> None:
     _say(console, planned.workload.name, "bold")
     for comparison in mine:
         if comparison.outcome != "refused":
-            _item(console, sentence(planned, comparison, table.run.margin))
+            _item(console, sentence(planned, comparison, table.run.margin_of(planned.workload.name)))
     for refused in refused_pairs(table, mine):
         _refused(console, table, planned, refused)
     for contestant in dict.fromkeys(one.contestant for one in mine if one.outcome != "refused"):

@@ -42,11 +42,12 @@ def check_looks(run: Run, lines: Sequence[Line], counted: Sequence[Trial], findi
         blocks = _blocks(work, lines, counted)
         stop = stops.get(work.name)
         _appended(run, work, blocks, findings)
+        looked = looks and work.blocks is None
         if stop is None:
-            if looks and work.cells:
+            if looked and work.cells:
                 _unstopped(run, work, blocks, lines, findings)
             continue
-        if not looks:
+        if not looked:
             findings.differs(LEDGER, stop.number, f"stop of {work.name}", "a stop", "none: blocks are fixed")
             continue
         late = [one.number for one in blocks if one.line > stop.number]
@@ -86,8 +87,10 @@ def _blocks(work: Workload, lines: Sequence[Line], counted: Sequence[Trial]) -> 
 
 
 def _appended(run: Run, work: Workload, blocks: Sequence[Closed], findings: Findings) -> None:
-    """Behind the plan only disturbed blocks are measured again, and only so many."""
+    """A workload's own number of blocks is planned; behind the plan only disturbed ones are measured again."""
     planned = sum(one["workload"].text() == work.name for one in run.body["plan"].items())
+    if work.blocks is not None and work.cells:
+        findings.held("run.json", None, f"plan, blocks of {work.name}", planned, work.blocks, kind=_KIND)
     behind = [one for one in blocks if one.number > planned]
     most = max(APPENDED_LEAST, int(APPENDED_SHARE * planned))
     disturbed = sum(any(trial.verdict == "disturbed" for trial in one.trials) for one in blocks)
@@ -112,8 +115,7 @@ def _replayed(run: Run, work: Workload, blocks: Sequence[Closed]) -> str:
 
 
 def _reason(run: Run, work: Workload, blocks: Sequence[Closed]) -> str:
-    budget = run.body["budget_s"].number()
-    is_spent = sum(one.spent_ns for one in blocks) / S >= budget
+    is_spent = sum(one.spent_ns for one in blocks) / S >= run.own(work.name, "budget_s")
     baseline = run.baselines.get(work.name)
     if work.control or baseline is None or len(work.cells) < 2:  # noqa: PLR2004 - a pair
         return "budget" if is_spent else ""

@@ -197,7 +197,7 @@ def _decide(run: Run, pair: Pair, level: float | None) -> Decided:
 def _by_all_turns(run: Run, pair: Pair, first: Interval, level: float) -> tuple[str, tuple[str, ...], Interval]:
     """The first rule that matches: equivalent, different at the level that was tested, inconclusive."""
     low, point, high = (first.low, first.point, first.high) if pair.absolute else first.ratio
-    if not pair.absolute and 1 / (1 + run.margin) < low and high < 1 + run.margin:
+    if not pair.absolute and 1 / (1 + (margin := run.own(pair.workload, "margin"))) < low and high < 1 + margin:
         return "equivalent", (), first
     at_level = first.at(level)
     if not at_level.excludes_zero:

@@ -23,6 +23,12 @@ class Workload:
     body: Node
 
     @property
+    def blocks(self) -> int | None:
+        """Its own number of blocks, all of them measured; None: as the run has them."""
+        found = self.body.get("blocks")
+        return found.integer() if found else None
+
+    @property
     def direction(self) -> int:
         """Whether more (+1) or less (-1) of the deciding metric is better; 0 where the plan does not say."""
         found = self.body.get("direction")
@@ -49,7 +55,6 @@ class Run:
 
     name: str
     setting: str
-    margin: float
     metrics: tuple[str, ...]
     baselines: Mapping[str, str]
     workloads: tuple[Workload, ...]
@@ -79,6 +84,11 @@ class Run:
                     break
         return max(shares, default=None)
 
+    def own(self, workload: str, name: str) -> float:
+        """A number of the run, or what that workload has otherwise."""
+        found = self.workload(workload)
+        return ((found.body.get(name) if found else None) or self.body[name]).number()
+
     def contestant(self, key: str) -> Node:
         """A service that takes part."""
         for one in self.body["contestants"].items():
@@ -96,7 +106,6 @@ def run_view(body: Node) -> Run:
     return Run(
         name=body["run"].text(),
         setting=body["setting"].text(),
-        margin=body["margin"].number(),
         metrics=body["metrics"].texts(),
         baselines={key: node.text() for key, node in body["baselines"].entries()},
         workloads=tuple(
