@@ -157,6 +157,24 @@ def test_peers_that_cannot_be_frozen_flag_every_turn(fleet):
         assert record.verdict is Verdict.OK
 
 
+def test_a_quota_that_attach_finds_throttles_every_turn_and_disturbs_the_trial(fleet):
+    """Nobody inspects a container that somebody else started: its own counter says it."""
+    fleet.running_flags = ("peers_running",)
+    fleet.readings["two"] = {"throttled_periods": Reading(3, "count", "cpu.stat nr_throttled")}
+    rows = (("one", "two"), ("two", "one"), ("one", "two"))
+    fine, quoted = run(fleet, turns=rows, rules=RULES["standard"])
+    assert (fine.verdict, fine.flags) == (Verdict.OK, ("peers_running",))
+    assert len(quoted.turns) == 3
+    assert {turn.flags for turn in quoted.turns} == {("throttled", "peers_running")}
+    assert (quoted.verdict, quoted.flags) == (Verdict.DISTURBED, ("peers_running", "throttled"))
+    assert "no quota was asked for" in quoted.reason
+
+
+def test_a_counter_of_throttling_that_cannot_be_read_proves_nothing(fleet):
+    fleet.readings["two"] = {"throttled_periods": Reading(None, "count", "cpu.stat nr_throttled", "no_permission")}
+    assert {record.verdict for record in run(fleet)} == {Verdict.OK}
+
+
 @pytest.mark.parametrize(("free", "turns"), [(0.10, 1), (0.099, 0), (None, 1)])
 def test_with_too_little_memory_left_the_block_is_not_measured(fleet, free, turns):
     fleet.memory_free = free

@@ -1,5 +1,6 @@
 """Canaries and planted lies are judged by what was read: each can fail."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -189,3 +190,48 @@ def test_a_quota_is_refused_for_the_quota(verdict, reason, state):
     service = samples.contestant("null-rust").service
     one = record(CONTROL.name, verdict=verdict, reason=reason)
     assert quota.judge(service, (one,)).state == state
+
+
+def throttled(flagged, turns=20, verdict=Verdict.DISTURBED, flags=("throttled",)):
+    one = record(quota.SPIN.name, verdict=verdict, reason="throttled in 9 periods", flags=flags)
+    (turn,) = one.turns
+    made = (replace(turn, flags=("throttled",) if number < flagged else ()) for number in range(turns))
+    return replace(one, turns=tuple(made))
+
+
+@pytest.mark.parametrize(
+    ("records", "state"),
+    [
+        ((throttled(20),), "ok"),
+        ((throttled(18), throttled(19)), "ok"),
+        ((throttled(17),), "off"),
+        ((throttled(20), throttled(20, verdict=Verdict.OK, flags=())), "off"),
+        ((throttled(20, flags=("contended",)),), "off"),
+        ((throttled(0, turns=0),), "off"),
+    ],
+)
+def test_a_forced_quota_is_seen_in_nine_of_ten_turns_and_disturbs_every_trial(records, state):
+    assert quota.judge_forced(samples.contestant("null-rust").service, records).state == state
+
+
+class Engine:
+    """An engine and its launcher: what was launched, and what was asked of it afterwards."""
+
+    def __init__(self):
+        self.client = self.api = self
+        self.id, self.asked = "c1", []
+
+    @contextmanager
+    def launch(self, spec):
+        self.asked.append(("launch", spec))
+        yield self
+
+    def update_container(self, container, **limits):
+        self.asked.append((container, limits))
+
+
+def test_a_forced_quota_comes_after_the_recipe_was_held_against_the_container():
+    engine = Engine()
+    with quota.Forced(engine).launch("spec") as running:
+        assert running is engine
+    assert engine.asked == [("launch", "spec"), ("c1", {"cpu_period": 100_000, "cpu_quota": 50_000})]

@@ -43,8 +43,8 @@ def canaries(site: Site, controls: Sequence[Service]) -> tuple[Canary, ...]:
         for planned in run.workloads
         for key, cell in planned.cells.items()
     }
-    quoted = quota.quota_run(site, controls[0]) if site.runtime == "docker" else quota.NOT_SET
-    return (*truths.judge(cells, languages), quoted)
+    quoted = quota.quota_runs(site, controls[0]) if site.runtime == "docker" else quota.NOT_SET
+    return (*truths.judge(cells, languages), *quoted)
 
 
 def lies(site: Site, control: Service) -> tuple[Canary, ...]:
