@@ -206,7 +206,9 @@ def throttled(flagged, turns=20, verdict=Verdict.DISTURBED, flags=("throttled",)
         ((throttled(18), throttled(19)), "ok"),
         ((throttled(17),), "off"),
         ((throttled(20), throttled(20, verdict=Verdict.OK, flags=())), "off"),
-        ((throttled(20, flags=("contended",)),), "off"),
+        ((throttled(20, flags=("gap",)),), "off"),
+        # Others left it less than its quota.
+        ((throttled(3, flags=("contended",)),), "not shown"),
         ((throttled(0, turns=0),), "off"),
     ],
 )
@@ -234,4 +236,4 @@ def test_a_forced_quota_comes_after_the_recipe_was_held_against_the_container():
     engine = Engine()
     with quota.Forced(engine).launch("spec") as running:
         assert running is engine
-    assert engine.asked == [("launch", "spec"), ("c1", {"cpu_period": 100_000, "cpu_quota": 50_000})]
+    assert engine.asked == [("launch", "spec"), ("c1", {"cpu_period": 100_000, "cpu_quota": 25_000})]
