@@ -13,19 +13,25 @@ __all__ = ["any_machine"]
 FAULTS = ("test_demos.py", "test_faults.py", "test_lies.py", "test_lies_times.py", "test_validate.py")
 # Of two services at once: these name them.
 PAIRS = ("test_one_libtorch.py",)
+PARTS = {"odd": slice(0, None, 2), "even": slice(1, None, 2)}
 
 
 def pytest_ignore_collect(collection_path, config):
     # The fault services have no images: tests of them need the process runtime. They say nothing of one service.
-    name, one = collection_path.name, bool(config.option.service)
-    left_out = ("process" not in config.option.runtime or one) if name in FAULTS else (name in PAIRS and one)
+    name, part = collection_path.name, config.option.part
+    if name in (*FAULTS, *PAIRS):
+        single = bool(config.option.service) or part in PARTS
+        left_out = single or (name in FAULTS and "process" not in config.option.runtime)
+    else:
+        left_out = part == "several" and name.startswith("test_")
     return True if left_out else None
 
 
 def pytest_generate_tests(metafunc):
     if "target" in metafunc.fixturenames:
-        chosen = named_services(metafunc.config.option.service or ())
-        targets = [Target(service, runtime) for runtime in metafunc.config.option.runtime for service in chosen]
+        option = metafunc.config.option
+        chosen = named_services(option.service or ())[PARTS.get(option.part, slice(None))]
+        targets = [Target(service, runtime) for runtime in option.runtime for service in chosen]
         # With the scope of the session, tests of one target run together and share its launch.
         metafunc.parametrize("target", targets, ids=str, scope="session")
 
