@@ -24,11 +24,13 @@ from mlfleet.validate.plan import SHARES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/methods.md").read_text(encoding="utf-8")
+# Lines may break anywhere but in code.
+TEXT = " ".join(PAGE.split())
 CODE = re.findall(r"`([^`\n]+)`", PAGE)
 KNOWN = constants((*MODULES, judge, counts))
 CONSTANT = re.compile(r"([a-z_]+\.[A-Z][A-Za-z0-9_.]*)(?: = (\S+))?")
 NAMED = [found for code in CODE if (found := CONSTANT.fullmatch(code)) and found[1] != "module.NAME"]
-MOST_LINES = 260
+MOST_LINES = 270
 
 
 def audit_gates():
@@ -86,14 +88,14 @@ def test_every_gate_of_an_audit_has_its_row():
 
 
 def test_looks_and_injected_shares_are_those_of_the_code():
-    assert f"at K = {', '.join(map(str, LOOKS))} and" in PAGE
-    assert f"of {SHARES[0]}, {SHARES[1]} and {SHARES[2]} %" in PAGE
+    assert f"at K = {', '.join(map(str, LOOKS))} and" in TEXT
+    assert f"of {SHARES[0]}, {SHARES[1]} and {SHARES[2]} %" in TEXT
 
 
 def test_the_golden_example_is_what_the_estimator_gives():
-    d = [float(number) for number in re.search(r"Golden example: d = ((?:\.\d+ )+)", PAGE)[1].split()]
+    d = [float(number) for number in re.search(r"Golden example: d = ((?:\.\d+ )+)", TEXT)[1].split()]
     for differences, words in ((d, "gives"), (d[:5], "Its first five alone:")):
-        text = PAGE.split(words, 1)[1].split("Its first five", 1)[0]
+        text = TEXT.split(words, 1)[1].split("Its first five", 1)[0]
         found = estimate(differences)
         assert float(re.search(r"D = (\.\d+)", text)[1]) == pytest.approx(found.point)
         assert float(re.search(r"SE = (\.\d+)", text)[1]) == pytest.approx(found.standard_error, abs=5e-8)
@@ -146,7 +148,7 @@ def test_every_module_that_is_named_exists():
     ],
 )
 def test_every_quoted_figure_is_the_one_that_its_command_gives(said, program, shown):
-    assert said in PAGE
+    assert said in TEXT
     assert re.search(shown, (ROOT / program).read_text(encoding="utf-8"))
 
 
