@@ -79,7 +79,7 @@ def _advice(table: Table, planned: PlannedWorkload) -> Advice:
 
 
 def _counts(record: Record) -> bool:
-    return record.verdict is Verdict.OK and all(_ns(turn) > 0 for turn in record.turns)
+    return record.verdict is Verdict.OK and all(turn.timed and _ns(turn) > 0 for turn in record.turns)
 
 
 def _nested(records: Sequence[Record]) -> _Nested:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from mlfleet import parity, stats
+from mlfleet.errors import StorageError, printable
 from mlfleet.model import Metric, Record, Setting
 from mlfleet.parity import Refusal
 from mlfleet.runfile import PlannedWorkload, RunFile
@@ -62,7 +63,9 @@ class CellRow:
 
 
 def cell_row(run: RunFile, planned: PlannedWorkload, framework: str, records: Sequence[Record]) -> CellRow:
-    """The cell of that framework from its trials, in the order of block and attempt."""
+    """The cell of that framework from its trials, in the order of block and attempt. Raises StorageError."""
+    for record in records:
+        _of_something(record)
     contestant = run.contestant(framework)
     closing = next((r for r in records if r.verdict.group not in {Group.OK, Group.LOST}), None)
     fine = [record for record in records if record.verdict is Verdict.OK]
@@ -86,6 +89,16 @@ def cell_row(run: RunFile, planned: PlannedWorkload, framework: str, records: Se
         flagged_turns=sum(bool(turn.flags) for record in fine for turn in record.turns),
         flagged=Counter(flag for record in fine for turn in record.turns for flag in turn.flags),
     )
+
+
+def _of_something(record: Record) -> None:
+    """All that follows divides by iterations; no run writes a sample of none."""
+    turns = (*record.turns, *([record.latency] if record.latency else []))
+    samples = (*(one for turn in turns for one in turn.samples), *([record.cold] if record.cold else []))
+    if any(one.iterations < 1 for one in samples):
+        trial = record.trial
+        where = f"{trial.workload} {trial.framework} block {trial.block}"
+        raise StorageError(f"ledger: {printable(where)}: found a sample of no iteration, 1 or more awaited")
 
 
 def _estimate(

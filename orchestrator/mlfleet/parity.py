@@ -118,11 +118,13 @@ def _own(records: Sequence[Record]) -> list[Refusal]:
 
 
 def _findings(record: Record) -> Sequence[Finding]:
-    """One finding per gate and code, several details joined; a verdict without findings speaks for itself."""
-    if record.verdict is Verdict.OK:
-        return ()
+    """One finding per gate and code, several details joined; a verdict without findings speaks for itself.
+
+    Findings of a trial that is said to be ok count all the same.
+    """
     if not record.findings:
-        return (Finding("environment", record.verdict.value, record.reason),)
+        ok = record.verdict is Verdict.OK
+        return () if ok else (Finding("environment", record.verdict.value, record.reason),)
     joined: dict[tuple[str, str], list[Finding]] = {}
     for finding in record.findings:
         joined.setdefault((finding.gate, finding.code), []).append(finding)

@@ -7,9 +7,10 @@ from pathlib import Path
 from pydantic.dataclasses import dataclass
 
 from mlfleet.codec import decode
-from mlfleet.errors import StorageError
+from mlfleet.errors import HostError, StorageError, printable
 from mlfleet.looks import BUDGET_S, blocks_text
 from mlfleet.model import (
+    SCHEMA,
     STRICT,
     Bound,
     Environment,
@@ -185,9 +186,15 @@ class RunFile:
 
 
 def read_run(folder: Path) -> RunFile:
-    """run.json of a run folder. Raises StorageError."""
+    """run.json of a run folder. Raises StorageError, HostError where its schema is newer than this program's."""
     path = folder / "run.json"
     try:
-        return decode(RunFile, path.read_bytes())
+        found = decode(RunFile, path.read_bytes())
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror}; awaited the folder of a run") from error
+    if found.schema_version != SCHEMA:
+        raise HostError(
+            f"{path} has schema {found.schema_version}, this mlfleet reads {SCHEMA}; "
+            "try: the version that wrote it, mlfleet " + printable(found.mlfleet_version)
+        )
+    return found

@@ -16,13 +16,15 @@ PERCENTILES = {"p95": (0.95, SAMPLES_P95), "p99": (0.99, SAMPLES_P99)}
 FEW_SAMPLES = "few_samples"
 # What a metric is read from; time is the service's own.
 _NAMES: Mapping[Metric, Name] = {"cpu": Name.CPU, "memory": Name.PEAK_ANONYMOUS}
+# A trial without raw samples has no value, whatever was read beside it.
+NOT_MEASURED = "not_measured"
 # In every turn something was wrong with the machine.
 ALL_FLAGGED = "all_flagged"
 
 
 def value(record: Record, metric: Metric) -> tuple[float | None, str]:
     """One number of a trial: ns per iteration, CPU ns per iteration, peak anonymous bytes; or None and the reason."""
-    return _value(record.turns, metric) if record.turns else (None, "not_measured")
+    return _value(record.turns, metric)
 
 
 def unflagged_value(record: Record, metric: Metric) -> tuple[float | None, str]:
@@ -87,6 +89,10 @@ def _blocks(baseline: Sequence[Record], contestant: Sequence[Record]) -> list[tu
 
 
 def _value(turns: Sequence[Turn], metric: Metric) -> tuple[float | None, str]:
+    if not any(turn.timed for turn in turns):
+        return None, NOT_MEASURED
+    if any(sample.iterations < 1 or sample.end_ns <= sample.start_ns for turn in turns for sample in turn.samples):
+        return None, Verdict.IMPOSSIBLE_TIME.value
     if metric == "time":
         return median(sample.ns_per_iteration for turn in turns for sample in turn.timed), ""
     readings = [turn.readings.get(_NAMES[metric]) for turn in turns]

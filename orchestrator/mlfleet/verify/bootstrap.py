@@ -24,6 +24,9 @@ def width(one: Decided, draws: int = DRAWS) -> float | None:
     trials = one.pair.trials
     if one.pair.first is None or one.pair.absolute or one.pair.metric != "time" or not trials:
         return None
+    if any(sample.per_iteration <= 0 for both in trials for one in both for turn in one.turns for sample in turn.timed):
+        # Named among the gates; such a time has no logarithm.
+        return None
     random = np.random.default_rng(SEED)
     # By block and draw: the block's difference, its turns and samples drawn anew each time.
     differences = np.array([_logs(b, random, draws) - _logs(a, random, draws) for a, b in trials])

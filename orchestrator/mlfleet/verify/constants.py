@@ -56,6 +56,16 @@ CONSTANTS: Mapping[str, float] = {
 }
 
 
+def check_baselines(run: Run, findings: Findings) -> None:
+    """Whom others are divided by must be measured beside them: else nothing is compared, and nobody would miss it."""
+    for work in run.workloads:
+        baseline = run.baselines.get(work.name)
+        if baseline is not None and work.cells:
+            awaited = f"one of its cells: {', '.join(work.cells)}"
+            field, holds = f"baselines.{work.name}", baseline in work.cells
+            findings.rule("run.json", None, field, baseline, awaited, holds=holds, kind=_KIND)
+
+
 def check_constants(run: Run, findings: Findings) -> None:
     """Each that the plan says; one that it does not say was not yet recorded when it was made."""
     said = run.body["constants"].members()

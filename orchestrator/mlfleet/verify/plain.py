@@ -14,12 +14,16 @@ class Malformed(ValueError):  # noqa: N818 - a finding, no failure of this progr
 
 
 # All that foreign JSON can raise here.
-UNREADABLE = (ValueError, RecursionError)
+UNREADABLE = (ValueError, RecursionError, ArithmeticError)
+# As writers do: 64 bits, either signed or not.
+_LEAST, _MOST = -(1 << 63), (1 << 64) - 1
 
 
 def parse(data: bytes) -> Json:
     """Read JSON text. Raises ValueError for all that is none, a key that stands twice, and numbers not finite."""
-    value: Json = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+    value: Json = json.loads(
+        data, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite, parse_int=_whole
+    )
     return value
 
 
@@ -103,6 +107,13 @@ def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
         raise ValueError(f"{digits[:20]} overflows")
+    return number
+
+
+def _whole(digits: str) -> int:
+    number = int(digits)
+    if not _LEAST <= number <= _MOST:
+        raise ValueError(f"{digits[:20]} is beyond 64 bits")
     return number
 
 

@@ -25,7 +25,11 @@ def check_csv(folder: Path, run: Run, trials: Sequence[Trial], findings: Finding
     if text is None:
         return
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    rows = [(reader.line_num, row) for row in reader]
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        findings.differs(CSV, reader.line_num, "row", str(error), "a row of the table")
+        return
     findings.held(CSV, None, "rows", len(rows), len(trials), kind=_KIND)
     by_key = {(one.cell, one.block, one.attempt): one for one in trials}
     for number, row in rows:

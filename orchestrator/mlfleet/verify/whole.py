@@ -9,7 +9,7 @@ from mlfleet.errors import StorageError
 from mlfleet.verify import bootstrap
 from mlfleet.verify.blobs import BLOBS, check_blobs
 from mlfleet.verify.chain import LEDGER, Chain, Line, read_chain, read_run
-from mlfleet.verify.constants import check_constants
+from mlfleet.verify.constants import check_baselines, check_constants
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.gates import check_plan, check_trial
 from mlfleet.verify.judge import judged, read_audits
@@ -95,6 +95,7 @@ def verify(folder: Path, progress: Progress, audits: Sequence[Path] = ()) -> Ver
     finished = _never_stopped(chain.lines)
     _guarded(findings, BLOBS, None, lambda: check_blobs(folder, every, findings, progress, finished=finished))
     _guarded(findings, "run.json", None, lambda: check_constants(run, findings))
+    _guarded(findings, "run.json", None, lambda: check_baselines(run, findings))
     _guarded(findings, "run.json", None, lambda: check_plan(run, findings))
     for trial in every:
         progress(f"gates of line {trial.line}")
