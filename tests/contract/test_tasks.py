@@ -84,7 +84,8 @@ def test_a_whole_number_serves_as_a_real_one(launched, offered, subtests):
         for name, spec in [(name, spec) for name, spec in case.task.params.items() if spec.kind is float]:
             whole = 1 if spec.value(2) is None else 2
             with subtests.test(task=case.task.name, parameter=name):
-                prepare(launched, setup_of(case, params={**case.case.params, name: whole}), case.data)
+                prepared = prepare(launched, setup_of(case, params={**case.case.params, name: whole}), case.data)
+                assert prepared.tensors_sha256 == case.payload.tensors_sha256
 
 
 def test_outputs_close_with_size_and_digest(launched, offered, subtests):

