@@ -56,7 +56,7 @@ NETWORKS: tuple[LiveDemo, ...] = (
     ),
     LiveDemo(
         name="other-dqn",
-        shows="double DQN under the name of DQN: no two of that family give the same losses on these transitions",
+        shows="double DQN under the name of DQN: after 64 updates its weights are not those of DQN",
         title="double DQN as DQN",
         workload="dqn.update-cartpole-rows500",
         baseline="sb3",
