@@ -5,6 +5,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from mlfleet.cli import status
 from mlfleet.errors import UsageError
 from mlfleet.review import Known, read_known, read_table, review_json, review_table
@@ -294,3 +296,23 @@ def test_the_honest_table_of_a_real_run_passes():
     found = review_table(read_table(DEMOS / "honest.csv", Known()))
     assert found.defended
     assert len(found.cells) == 6
+
+
+NUMBERS = st.sampled_from([0, 1, -1, 3, 1e-9, 1e14, 1e99, 1e308, 5e-324, "nan", "inf", "77%", "1e999", None])
+COLUMN = st.sampled_from(["time_s", "memory_mb", "cpu_ms", "accuracy", "loss", "perplexity", "quality_value", "time"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(column=COLUMN, values=st.lists(NUMBERS, min_size=1, max_size=12))
+def test_whatever_stands_in_a_column_is_a_reason_or_one_clear_line(tmp_path, capsys, column, values):
+    records = [{**row, column: values[number % len(values)]} for number, row in enumerate(rows())]
+    (tmp_path / "t.json").write_text(json.dumps(records))
+    code = status(["review", str(tmp_path / "t.json"), "--json"])
+    said = capsys.readouterr()
+    if code == 2:
+        assert (said.out, said.err.count("\n")) == ("", 1)
+        return
+    for claim in json.loads(said.out)["claims"]:
+        assert (claim["ratio"] is None) == (claim["outcome"] in {"refused", "inconclusive"})
+    assert status(["review", str(tmp_path / "t.json")]) == code
+    capsys.readouterr()
