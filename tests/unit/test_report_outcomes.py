@@ -75,6 +75,13 @@ def test_too_few_blocks_give_both_medians_and_no_ratio():
     assert not QUOTIENT.search(summary(table).replace("3 %", ""))
 
 
+def test_a_comparison_without_a_value_still_says_whose_it_is():
+    table = fold(samples.table(blocks=3).run, [])
+    assert said(table, "kmeans.fit-iris", "time") == (
+        "inconclusive: 0 blocks, 5 needed; time of linfa against sklearn: no value of both"
+    )
+
+
 def test_the_first_line_counts_refused_ratios():
     assert first_line(TABLE) == "2 of 10 ratios refused"
     assert summary(TABLE).splitlines()[0] == "2 of 10 ratios refused"

@@ -194,7 +194,8 @@ def _where(where: str, invalid: dict[str, str]) -> str:
 
 def _without_interval(comparison: Comparison) -> str:
     values = _values(comparison)
-    medians = f"; median {values}" if values else ""
+    whose = f"{comparison.metric} of {comparison.contestant} against {comparison.baseline}"
+    medians = f"; median {values}" if values else f"; {whose}: no value of both"
     if FEW_BLOCKS in comparison.reasons:
         return f"inconclusive: {plural(comparison.blocks, 'block')}, {MIN_BLOCKS} needed{medians}"
     if NOT_FRESH in comparison.reasons:
