@@ -12,7 +12,8 @@ NETWORKS: tuple[LiveDemo, ...] = (
         baseline="pytorch",
         service="pytorch",
         fault="stopped_lying",
-        awaited=frozenset({Verdict.OUTSIDE_TOLERANCE}),
+        # Short by its losses, which did not fall.
+        awaited=frozenset({Verdict.SHORT_WORK, Verdict.OUTSIDE_TOLERANCE}),
     ),
     LiveDemo(
         name="chance-honest",
