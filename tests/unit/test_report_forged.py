@@ -125,3 +125,11 @@ def test_a_csv_that_is_none_is_a_difference(run, capsys):
     (run / "benchmark_results_complete.csv").write_text("a" * 200_000)
     assert status(["verify", str(run)]) == 1
     assert "field larger than field limit" in capsys.readouterr().out
+
+
+def test_a_blob_that_is_a_link_is_a_difference(run, tmp_path, capsys):
+    blob = min((run / "blobs").iterdir())
+    blob.rename(tmp_path / "elsewhere")
+    blob.symlink_to(tmp_path / "elsewhere")
+    assert status(["verify", str(run)]) == 1
+    assert f"blobs/{blob.name}: file: found a link" in capsys.readouterr().out
