@@ -105,13 +105,6 @@ def check_stamps(samples: tuple[Sample, ...], sent_ns: int, received_ns: int, cl
     return []
 
 
-def check_schedule(turns: tuple[Turn, ...], calibration: Calibration) -> list[Finding]:
-    """As many turns as calibrated, none empty of timed samples."""
-    if len(turns) == calibration.turns and all(turn.timed for turn in turns):
-        return []
-    return [Finding("time", Verdict.PROTOCOL_VIOLATION.value, f"{len(turns)} turns, awaited {calibration.turns}")]
-
-
 def _interrupted(evidence: Evidence) -> tuple[Verdict, str] | None:
     return (Verdict.INTERRUPTED, "the run was stopped") if evidence.interrupted else None
 

@@ -23,6 +23,7 @@ COMMANDS = MappingProxyType(
         "data": "data:data",
         "run": "run:run",
         "report": "report:report",
+        "compare": "compare:compare",
         "validate": "validate:validate",
         "verify": "verify:verify",
         "audit": "audit:audit",

@@ -186,7 +186,7 @@ def _comparison(run: RunFile, pair: Pair, tested: float | None) -> Comparison:
     outcome, reasons = pair.settled or ("inconclusive", ())
     marks: tuple[str, ...] = ()
     shown = second = None
-    resolution = _resolution(run, pair)
+    resolution = host_resolution(run, pair.metric)
     if pair.first is not None and tested is not None:
         left = pair.unflagged
         second = _estimate(left, pair.metric, absolute=pair.absolute) if len(left) > 1 else None
@@ -226,13 +226,16 @@ def _limits(run: RunFile, pair: Pair, resolution: float | None) -> Limits:
     return Limits(None, None if resolution is None else resolution * larger)
 
 
-def _resolution(run: RunFile, pair: Pair) -> float | None:
-    """No task says what it mostly waits for, so the coarsest limit of the host counts that may hold for it."""
+def host_resolution(run: RunFile, metric: Metric) -> float | None:
+    """What equal services seemed to differ by, as a share; None where this host was not validated.
+
+    No task says what it mostly waits for, so the coarsest limit of the host counts that may hold for it.
+    """
     if run.resolution is None:
         return None
     known = [
         limit.share
         for bound in (_CPU_BOUNDS if run.environment.device == "cpu" else _GPU_BOUNDS)
-        if (limit := run.resolution.limit(pair.baseline.setting, run.schedule, pair.metric, bound))
+        if (limit := run.resolution.limit(run.setting, run.schedule, metric, bound))
     ]
     return max(known, default=None)

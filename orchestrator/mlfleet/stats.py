@@ -47,17 +47,47 @@ def estimate(differences: Sequence[float], alpha: float = ALPHA, min_se: float =
 
     Yuen, K. K. (1974): The two-sample trimmed t for unequal population variances. Needs at least 2 differences.
     """
-    d = np.sort(np.asarray(differences, dtype=np.float64))
-    blocks = len(d)
-    g = int(TRIM_SHARE * blocks) if blocks >= TRIM_FROM else 0
-    h = blocks - 2 * g
-    point = float(d[g : blocks - g].mean())
-    winsorised = np.clip(d, d[g], d[blocks - g - 1])
+    trimmed = _trimmed(differences)
+    standard_error = max(math.sqrt(trimmed.variance), min_se)
+    return _tested(trimmed.mean, standard_error, trimmed.kept - 1, trimmed.values, alpha)
+
+
+def unpaired(before: Sequence[float], after: Sequence[float], alpha: float = ALPHA, min_se: float = MIN_SE) -> Estimate:
+    """The difference of two trimmed means, after less before, of values that belong to no common blocks.
+
+    Yuen, K. K. (1974), as above, with Welch's degrees of freedom, rounded down. Needs at least 2 values on each side.
+    """
+    a, b = _trimmed(before), _trimmed(after)
+    total = a.variance + b.variance
+    shares = a.variance**2 / (a.kept - 1) + b.variance**2 / (b.kept - 1)
+    # Where nothing scatters on either side, the least standard error stands for both.
+    degrees = int(total**2 / shares) if shares else a.kept + b.kept - 2
+    return _tested(b.mean - a.mean, max(math.sqrt(total), min_se), degrees, min(a.values, b.values), alpha)
+
+
+@dataclass(frozen=True)
+class _Trimmed:
+    """Mean of what is `kept` of so many values, and the squared standard error that Yuen gives it."""
+
+    mean: float
+    variance: float
+    kept: int
+    values: int
+
+
+def _trimmed(values: Sequence[float]) -> _Trimmed:
+    d = np.sort(np.asarray(values, dtype=np.float64))
+    g = int(TRIM_SHARE * len(d)) if len(d) >= TRIM_FROM else 0
+    h = len(d) - 2 * g
+    winsorised = np.clip(d, d[g], d[len(d) - g - 1])
     squares = float(((winsorised - winsorised.mean()) ** 2).sum())
-    standard_error = max(math.sqrt(squares / (h * (h - 1))), min_se)
+    return _Trimmed(float(d[g : len(d) - g].mean()), squares / (h * (h - 1)), h, len(d))
+
+
+def _tested(point: float, standard_error: float, degrees: int, blocks: int, alpha: float) -> Estimate:
     # Both zero: nothing differs, and nothing can be tested.
-    p = float(2 * stdtr(h - 1, -abs(point) / standard_error)) if standard_error else 1.0
-    return Estimate(point, point, point, standard_error, h - 1, p, blocks, 1).at(alpha)
+    p = float(2 * stdtr(degrees, -abs(point) / standard_error)) if standard_error else 1.0
+    return Estimate(point, point, point, standard_error, degrees, p, blocks, 1).at(alpha)
 
 
 def mean_interval(differences: Sequence[float], alpha: float) -> tuple[float, float, float]:

@@ -68,14 +68,16 @@ def unflagged_pairs(
 def unequal_meters(baseline: Sequence[Record], contestant: Sequence[Record], metric: Metric) -> tuple[str, int, int]:
     """What both sides were read with, where that is not the same; in how many blocks, and of how many."""
     blocks = [] if metric == "time" else _blocks(baseline, contestant)
-    found = [(_meters(ours, metric), _meters(theirs, metric)) for ours, theirs in blocks]
+    found = [(meters_of(ours, metric), meters_of(theirs, metric)) for ours, theirs in blocks]
     unequal = [(ours, theirs) for ours, theirs in found if ours and theirs and ours != theirs]
     text = f"read from {unequal[0][1]}, the baseline from {unequal[0][0]}" if unequal else ""
     return text, len(unequal), len(found)
 
 
-def _meters(record: Record, metric: Metric) -> str:
-    """Sources and methods of a trial's readings: "memory.stat, sampled"."""
+def meters_of(record: Record, metric: Metric) -> str:
+    """Sources and methods of a trial's readings: "memory.stat, sampled"; empty where there are none, as of time."""
+    if metric == "time":
+        return ""
     taken = [reading for turn in record.turns if (reading := turn.readings.get(_NAMES[metric])) is not None]
     known = {", ".join(filter(None, (one.source, one.method))) for one in taken if one.value is not None}
     return " and ".join(sorted(known))

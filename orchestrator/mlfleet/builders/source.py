@@ -38,11 +38,16 @@ def dockerfile(service: Service, root: Path) -> Path:
 
 
 def source_digest(service: Service, root: Path) -> str:
-    """SHA-256 over names and contents of its sources, the SDK, the contract, locks and Dockerfiles, its layer's too."""
+    """SHA-256 over names and contents of all its sources."""
+    return digest_of(sources(service, root), root)
+
+
+def sources(service: Service, root: Path) -> list[Path]:
+    """Its own folder, the SDK, the contract, locks and Dockerfiles, its layer's too."""
     shared = [root / path for path in _SHARED[service.language]]
     if service.layer is not None:
         shared += [layer_folder(service.layer, root), layer_dockerfile(service.layer, root)]
-    return digest_of([*shared, service_folder(service, root), dockerfile(service, root)], root)
+    return [*shared, service_folder(service, root), dockerfile(service, root)]
 
 
 def layer_digest(layer: str, root: Path) -> str:

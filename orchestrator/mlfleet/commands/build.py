@@ -11,6 +11,7 @@ from mlfleet.able import able
 from mlfleet.builders.source import size_of
 from mlfleet.catalogue import load_suite
 from mlfleet.commands.common import ROOT, choose_runtime, json_option, named_services, print_json, runtime_option, say
+from mlfleet.commands.versions import build_versions
 from mlfleet.compose import ORCHESTRATOR
 from mlfleet.errors import StorageError
 from mlfleet.payload import cache_folder
@@ -21,8 +22,16 @@ from mlfleet.payload import cache_folder
 @runtime_option
 @click.option("--force", is_flag=True, help="Build again what is current too.")
 @click.option("--suite", help="Only services that this suite needs: those that may do one of its tasks.")
+@click.option(
+    "--version",
+    "versions",
+    multiple=True,
+    help="Another release of the one SERVICE's framework, as an image beside today's: 1.5.2. Repeatable.",
+)
 @json_option
-def build(keys: tuple[str, ...], runtime: str, force: bool, suite: str | None, as_json: bool) -> int:
+def build(
+    keys: tuple[str, ...], runtime: str, force: bool, suite: str | None, versions: tuple[str, ...], as_json: bool
+) -> int:
     """Build services: images (docker) or local environments and binaries (process).
 
     What is current is left alone. From nothing all images take about 30 minutes and 15 GB of disk on 2 cores. With the
@@ -30,6 +39,8 @@ def build(keys: tuple[str, ...], runtime: str, force: bool, suite: str | None, a
     cannot be built is told with its last lines, and the others are built all the same.
     """
     chosen = choose_runtime(runtime)
+    if versions:
+        return build_versions(keys, versions, chosen, as_json=as_json)
     services = named_services([key for key in keys if key != ORCHESTRATOR]) if keys != (ORCHESTRATOR,) else ()
     if suite is not None:
         asked = assemble.choose_workloads(load_suite(suite), ())
