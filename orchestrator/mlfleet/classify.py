@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from mlfleet.client import PROTOCOL
 from mlfleet.launch.base import Exit, LaunchFailed
-from mlfleet.model import Calibration, Clock, Environment, Finding, Identity, Prepared, Sample, Turn
+from mlfleet.model import Clock, Environment, Finding, Identity, Prepared, Sample
 from mlfleet.verdict import Flag, Verdict
 
 # Signals of a process's own making; others come from outside.

@@ -254,7 +254,7 @@ def test_a_host_that_cannot_resolve_a_difference_is_asked(tmp_path, monkeypatch)
     assert differences(folder) == []
     said = {one["metric"]: one["reasons"] for one in json.loads((folder / JSON).read_text())["comparisons"]}
     assert said == {"time": ["below_resolution"], "memory": []}
-    monkeypatch.setattr(mlfleet.compare, "_resolution", lambda *_: None)
+    monkeypatch.setattr(mlfleet.compare, "host_resolution", lambda *_: None)
     assert {"outcome", "reasons", "resolution", "ratio"} <= in_report(make(tmp_path / "run"))
 
 
