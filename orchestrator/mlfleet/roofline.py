@@ -29,6 +29,8 @@ _TIMEOUT_S = 120
 _TYPES: Mapping[str, type[np.float32] | type[np.float64]] = {"F32": np.float32, "F64": np.float64}
 _CACHES = "sys/devices/system/cpu/cpu{}/cache"
 
+Probe = Callable[[Sequence[int], str, Mapping[str, str | int | None]], Roof]
+
 
 def roof(cpus: Sequence[int], device: str, fingerprint: Mapping[str, str | int | None]) -> Roof:
     """The roof of this CPU set, probed now and joined with the best that it has shown before."""
@@ -39,6 +41,18 @@ def roof(cpus: Sequence[int], device: str, fingerprint: Mapping[str, str | int |
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode(best))
     return best
+
+
+def once(probe: Probe) -> Probe:
+    """The roof as it was found first: probing takes as long as a block, and runs of one command share the CPUs."""
+    kept: list[Roof] = []
+
+    def found(cpus: Sequence[int], device: str, fingerprint: Mapping[str, str | int | None]) -> Roof:
+        if not kept:
+            kept.append(probe(cpus, device, fingerprint))
+        return kept[0]
+
+    return found
 
 
 def unknown(_cpus: Sequence[int], _device: str, _fingerprint: Mapping[str, str | int | None]) -> Roof:

@@ -5,6 +5,7 @@
 
 import pytest
 from mlfleet import build as builds
+from mlfleet import roofline
 from mlfleet.commands.benches import local_command, open_bench
 from mlfleet.commands.common import ROOT, services
 from mlfleet.demos import DEMOS, LiveDemo, Stage, replay
@@ -13,6 +14,7 @@ from mlfleet.interrupt import Stop
 
 LIVE = [demo for demo in DEMOS.values() if isinstance(demo, LiveDemo)]
 GROUPS = faults_together(LIVE)
+ROOF = roofline.once(roofline.roof)
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ def stage(tmp_path):
             root=ROOT,
             services={service.key: service for service in services()},
             builder=builds.builder("process", ROOT),
-            bench=lambda run, command: open_bench(run, "process", stop, command),
+            bench=lambda run, command: open_bench(run, "process", stop, command, ROOF),
             command=local_command,
             folder=tmp_path,
             blocks=1,

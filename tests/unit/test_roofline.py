@@ -45,3 +45,10 @@ def test_the_last_level_cache_is_the_largest(tmp_path, sizes, largest):
 def test_rates_are_of_cpu_time_so_that_a_neighbour_takes_nothing_from_them():
     ticks = iter(np.arange(0, 100, 0.5))
     assert roofline._best(lambda: None, lambda: float(next(ticks))) == 0.5
+
+
+def test_the_roof_is_probed_once_for_all_runs():
+    asked = []
+    probe = roofline.once(lambda *about: asked.append(about) or len(asked))
+    assert [probe((1,), "cpu", {}), probe((1,), "cpu", {})] == [1, 1]
+    assert asked == [((1,), "cpu", {})]

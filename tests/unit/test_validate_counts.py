@@ -8,7 +8,6 @@ import samples
 from mlfleet.errors import MlfleetError
 from mlfleet.table import fold
 from mlfleet.validate import counts as counting
-from mlfleet.validate.live import once
 from mlfleet.validate.pairs import pairs_seen
 from mlfleet.validate.plan import BLOCKS, FULL, QUICK, share_of
 from mlfleet.validate.result import PairSeen
@@ -176,10 +175,3 @@ def test_how_long_it_takes_is_said_beforehand():
     assert 480 < QUICK.seconds(docker=False, canaries=True) < 720
     assert QUICK.seconds(docker=True, canaries=True) > QUICK.seconds(docker=False, canaries=True)
     assert 3 < FULL.seconds(docker=False, canaries=True) / 3600 < 12
-
-
-def test_the_roof_is_probed_once_for_all_runs():
-    asked = []
-    probe = once(lambda *about: asked.append(about) or len(asked))
-    assert [probe((1,), "cpu", {}), probe((1,), "cpu", {})] == [1, 1]
-    assert asked == [((1,), "cpu", {})]

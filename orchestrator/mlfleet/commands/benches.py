@@ -94,10 +94,12 @@ def _say_describe(framework: str, phase: str) -> None:
 
 
 @contextmanager
-def open_bench(run: str, runtime: Runtime, stop: Stop, command: Command | None = None) -> Iterator[Bench]:
+def open_bench(
+    run: str, runtime: Runtime, stop: Stop, command: Command | None = None, roof: roofline.Probe = roofline.roof
+) -> Iterator[Bench]:
     """What the trials of a run or a check happen on; on leaving nothing stays, nor of killed runs.
 
-    `command`: how the process runtime starts a service, where that is not as it is built.
+    `command`: how the process runtime starts a service, where that is not as it is built. `roof`: what probes the CPUs.
     """
     run8 = assemble.run8(run)
     if runtime == "attach":
@@ -126,7 +128,7 @@ def open_bench(run: str, runtime: Runtime, stop: Stop, command: Command | None =
             socket_folder=sockets.fresh,
             labels=sockets.labels,
             progress=_say_describe,
-            roof=roofline.roof,
+            roof=roof,
             sentinel=_sentinel(),
             memory_free=host.memory_free,
         )

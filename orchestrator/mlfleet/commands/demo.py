@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from mlfleet import build as builds
+from mlfleet import roofline
 from mlfleet.commands.benches import local_command, open_bench
 from mlfleet.commands.common import ROOT, json_option, print_json, say, services
 from mlfleet.demos import DEMOS, Demo, LiveDemo, PlannedDemo, Shown, Stage, replay
@@ -20,6 +21,9 @@ from mlfleet.demos.shown import say as show
 from mlfleet.errors import HostError, unknown
 from mlfleet.interrupt import Stop
 from mlfleet.locks import host_lock
+
+# Of all live ones together.
+_ROOF = roofline.once(roofline.roof)
 
 
 @click.command()
@@ -89,7 +93,7 @@ def _stage(blocks: int) -> Iterator[Stage]:
             root=ROOT,
             services={service.key: service for service in services()},
             builder=builds.builder("process", ROOT),
-            bench=lambda run, command: open_bench(run, "process", stop, command),
+            bench=lambda run, command: open_bench(run, "process", stop, command, _ROOF),
             command=local_command,
             folder=Path(folder),
             blocks=blocks,

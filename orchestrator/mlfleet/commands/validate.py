@@ -12,7 +12,7 @@ from typing import Literal
 import click
 from rich.console import Console
 
-from mlfleet import assemble, host, resolution
+from mlfleet import assemble, host, resolution, roofline
 from mlfleet import build as builds
 from mlfleet.catalogue import Suite, load_suite
 from mlfleet.codec import encode
@@ -29,7 +29,7 @@ from mlfleet.resolution import Resolution
 from mlfleet.setting import environment_of
 from mlfleet.validate import neighbour, planted, whole
 from mlfleet.validate.begun import Begun, begin, read_begun
-from mlfleet.validate.live import Site, once
+from mlfleet.validate.live import Site
 from mlfleet.validate.plan import BOUNDS, FULL, QUICK, Plan, control_of
 from mlfleet.validate.planted import command_of
 from mlfleet.validate.result import Canary, PairSeen, Validation
@@ -185,9 +185,7 @@ def site_of(name: str, folder: Path, suite: Suite, runtime: Runtime, seed: int, 
         return command_of(local_command(replace(service, key=service.key.partition(":")[0])), service, ROOT)
 
     engine, builder = engine_version(runtime), builds.builder(runtime, ROOT)
-    with open_bench(name, runtime, stop, command) as opened:
-        # Probing it takes as long as a block, and all runs of a validation are on the same CPUs.
-        bench = replace(opened, roof=once(opened.roof))
+    with open_bench(name, runtime, stop, command, roofline.once(roofline.roof)) as bench:
         yield Site(name, folder, ROOT, suite, services(), runtime, engine, builder, bench, seed, watched)
 
 

@@ -14,7 +14,7 @@ from mlfleet.codec import encode
 from mlfleet.errors import HostError
 from mlfleet.ledger import Ledger
 from mlfleet.ledger_lines import RUN, CloseBody, read_records
-from mlfleet.model import Record, Roof, Runtime, Service, Workload
+from mlfleet.model import Record, Runtime, Service, Workload
 from mlfleet.plan import Block
 from mlfleet.resolution import Bound
 from mlfleet.runfile import Contestant, RunFile, read_run
@@ -23,8 +23,6 @@ from mlfleet.tasks.control import WORKLOAD as CONTROL
 from mlfleet.validate.pairs import pairs_seen
 from mlfleet.validate.plan import BLOCKS, Plan, canaries_of, control_of, share_of, workload_of
 from mlfleet.validate.result import PairSeen
-
-Probe = Callable[[tuple[int, ...], str, Mapping[str, str | int | None]], Roof]
 
 
 class Watcher(Protocol):
@@ -57,18 +55,6 @@ class Site:
     watched: Callable[[str], AbstractContextManager[Watcher]]
     # What trials are made on, where that is not the bench that services are asked on for the plan.
     measuring: Bench | None = None
-
-
-def once(probe: Probe) -> Probe:
-    """The roof as it was found first."""
-    kept: list[Roof] = []
-
-    def roof(cpus: tuple[int, ...], device: str, fingerprint: Mapping[str, str | int | None]) -> Roof:
-        if not kept:
-            kept.append(probe(cpus, device, fingerprint))
-        return kept[0]
-
-    return roof
 
 
 def canary_run(site: Site, controls: Sequence[Service]) -> tuple[RunFile, tuple[Record, ...]]:
