@@ -72,7 +72,7 @@ class _Check:
     def all(self, mine: Recomputed) -> None:
         run, pairs = mine.run, mine.pairs
         self._same(self._report["run"].value, run.name, "run")
-        cells: dict[Hashable, dict[str, Json]] = {key: cell_of(run, cell) for key, cell in mine.cells.items()}
+        cells: dict[Hashable, dict[str, Json]] = {key: cell_of(run, key[1], cell) for key, cell in mine.cells.items()}
         self._section("cells", ("workload", "framework"), cells)
         by_key: dict[Hashable, dict[str, Json]] = {
             (one.pair.contestant, one.pair.baseline, one.pair.workload, one.pair.metric): comparison(run, one)
@@ -93,7 +93,7 @@ class _Check:
         stops: dict[Hashable, dict[str, Json]] = {(one["workload"].text(),): one.members() for one in mine.stops}
         self._section("stops", ("workload",), stops)
         self._section("advice", ("workload",), {(name,): one for name, one in advice(run, mine.cells).items()})
-        self._summaries(summaries(pairs))
+        self._summaries(summaries(pairs), run.setting)
 
     def _section(self, name: str, key: Sequence[str], awaited: Mapping[Hashable, dict[str, Json]]) -> None:
         """A list of objects, each found by its key, against those that must be there."""
@@ -132,9 +132,10 @@ class _Check:
         else:
             self._findings.differs(JSON, None, place, "none", "a value")
 
-    def _summaries(self, awaited: Mapping[tuple[str, str], Summary]) -> None:
+    def _summaries(self, awaited: Mapping[tuple[str, str], Summary], setting: str) -> None:
         plain: dict[Hashable, dict[str, Json]] = {
             key: {
+                "setting": setting,
                 "frameworks": [*one.frameworks],
                 "workloads": {**one.standing},
                 "reason": one.reason,

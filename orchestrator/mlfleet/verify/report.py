@@ -14,7 +14,7 @@ from mlfleet.verify.plan import Run
 UNITS: Mapping[str, str] = {"time": "ns", "cpu": "ns", "memory": "bytes"}
 
 
-def cell_of(run: Run, cell: CellNumbers) -> dict[str, Json]:
+def cell_of(run: Run, framework: str, cell: CellNumbers) -> dict[str, Json]:
     """A cell as a report must give it."""
     fine = [one for one in cell.trials if one.verdict == "ok"]
     turns = [turn for one in fine for turn in one.turns]
@@ -22,7 +22,11 @@ def cell_of(run: Run, cell: CellNumbers) -> dict[str, Json]:
     flagged = sum(bool(turn.flags) for turn in turns)
     time, cpu = cell.intervals["time"], cell.intervals["cpu"]
     labels = Counter(node.text() for one in cell.trials for node in one.nodes("labels"))
+    contestant = run.contestant(framework)
+    image, identity = contestant["service"]["image"].text(), contestant.get("identity")
     return {
+        "image": image,
+        "version": identity["version"].text() if identity else image.rpartition(":")[2],
         "setting": run.setting,
         "verdict": cell.verdict,
         "trials": len(cell.trials),
