@@ -50,7 +50,7 @@ by_halves() {
 contract() {
   local status=0
   by_halves --runtime process || status=$?
-  $bin/python -m pytest -q tests/contract --part several --runtime process || status=$?
+  $bin/python -m pytest -q tests/contract --part several --runtime process --durations=12 || status=$?
   return $status
 }
 build-docker() { $bin/mlfleet build --runtime docker; }
@@ -58,7 +58,7 @@ fleet() {
   local status=0
   # What a service refuses is decided by its source, which is the same in its image: the stage contract has asked.
   by_halves --runtime docker --ignore tests/contract/test_refusals.py --ignore tests/contract/test_agents.py || status=$?
-  $bin/python -m pytest -q tests/fleet tests/contract --part several --runtime docker || status=$?
+  $bin/python -m pytest -q tests/fleet tests/contract --part several --runtime docker --durations=12 || status=$?
   return $status
 }
 
