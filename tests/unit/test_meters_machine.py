@@ -1,6 +1,9 @@
 """The machine's readings: the CPU set and the other CPUs apart, from a tree laid out like /proc and /sys."""
 
-from mlfleet.meters import Name
+import os
+from pathlib import Path
+
+from mlfleet.meters import Name, open_meters
 from mlfleet.meters.machine import TICK_NS, Machine
 from mlfleet.names import HOST_EDGE
 
@@ -63,3 +66,13 @@ def test_a_cpu_of_the_set_that_is_not_shown_leaves_its_readings_null(tmp_path):
 def test_without_a_cpu_set_nothing_is_asked(tmp_path):
     found = Machine((), tree(tmp_path)).edge()
     assert {(reading.value, reading.reason) for reading in found.values()} == {(None, "not_applicable")}
+
+
+def test_a_trial_leaves_no_file_open(tmp_path):
+    root = tree(tmp_path)
+    before = sorted(Path("/proc/self/fd").iterdir())
+    Machine((0, 2), root).close()
+    with open_meters(os.getpid(), "process", (0, 2)) as meters:
+        meters.edge()
+    # A run of a thousand trials would end at the limit of open files.
+    assert sorted(Path("/proc/self/fd").iterdir()) == before

@@ -152,7 +152,7 @@ def test_a_marked_service_is_started_from_the_spoilt_file(tmp_path):
     assert planted.command_of(command, replace(service, key="null-python"), tmp_path) == command
     assert planted.command_of(None, service, tmp_path) is None
     # The names of an experiment stand for the honest build.
-    for name in FULL.names + QUICK.names:
+    for name in FULL.names("compute") + QUICK.names("compute"):
         assert planted.command_of(command, replace(service, key=f"null-python:{name}"), tmp_path) == command
 
 

@@ -14,10 +14,11 @@ from mlfleet.validate.result import PairSeen
 from mlfleet.verdict import Verdict
 
 WORKLOAD = "control.delay-control-compute"
+NAMES = QUICK.names("compute")
 UNITS = 1000
 
 
-def experiment(names=QUICK.names, ns=1e6, rounded=(), disturbed=()):
+def experiment(names=NAMES, ns=1e6, rounded=(), disturbed=()):
     """Records of an experiment on a host without noise: a share more work takes a share more time."""
     cells = {}
     for name in names:
@@ -103,7 +104,7 @@ def test_on_a_host_without_noise_everything_is_as_expected():
 
 
 def test_what_a_busy_machine_spoilt_is_not_shown():
-    found = by_name(seen(disturbed=QUICK.names))
+    found = by_name(seen(disturbed=NAMES))
     whole = found["pairs with 10 undisturbed blocks"]
     assert (whole.found, whole.of, whole.state) == (0, 24, "not shown")
     assert ALARMS not in found
@@ -168,7 +169,7 @@ def test_the_resolution_needs_twenty_pairs_and_says_of_how_many_services():
     limits = counting.limits(seen(), "1 thread", "short")
     assert {(one.bound, one.metric) for one in limits} >= {("compute", "time"), ("compute", "cpu")}
     assert all((one.pairs, one.services, one.blocks) == (21, 7, BLOCKS) for one in limits)
-    assert counting.limits(seen(names=FULL.names), "1 thread", "short") == ()
+    assert counting.limits(seen(names=FULL.names("compute")), "1 thread", "short") == ()
 
 
 def test_how_long_it_takes_is_said_beforehand():

@@ -45,7 +45,9 @@ MINUTE_S, HOUR_S = 60, 3600
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="10 minutes on 2 cores instead of hours: fewer experiments, short turns.")
+@click.option(
+    "--quick", is_flag=True, help="About 10 minutes on 2 cores instead of hours: fewer experiments, short turns."
+)
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Only this part; repeatable.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Draws every order.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the result; by default one under results/.")
@@ -117,9 +119,9 @@ def _asked(begun: Begun) -> Asked:
         for bound, count in whole_plan.experiments.items()
         if (not parts or bound in parts) and control_of(known, bound) in controls
     }
-    plan = Plan(whole_plan.schedule, whole_plan.twins, experiments)
+    plan = replace(whole_plan, experiments=experiments)
     trials = neighbour.QUICK_TRIALS if quick else neighbour.TRIALS
-    # The 10 minutes of the quick one are spent on what it must show.
+    # The minutes of the quick one are spent on what it must show.
     beside = NEIGHBOUR in parts or (not parts and not quick)
     return Asked(begun.kind, plan, controls, left_out, not parts or CANARIES in parts, trials if beside else 0)
 

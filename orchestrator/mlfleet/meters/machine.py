@@ -58,7 +58,9 @@ class Machine:
         folders = [f"/sys/devices/system/cpu/cpu{cpu}" for cpu in cpus]
         self._rows += [(f"{f}/{_THROTTLES}", Row(Name.CORE_THROTTLES, _THROTTLES, whole())) for f in folders]
         self._rows += [(f"{f}/{_CLOCK}", Row(Name.FREQUENCY, _CLOCK, _hertz)) for f in folders[:1]]
-        self._files = {path: _opened(root / path.lstrip("/")) for path, _ in self._rows}
+        # Several rows are read of one file.
+        paths = dict.fromkeys(path for path, _ in self._rows)
+        self._files = {path: _opened(root / path.lstrip("/")) for path in paths}
 
     def edge(self) -> dict[str, Reading]:
         """Read everything, each file once; what is read of several CPUs is their sum."""

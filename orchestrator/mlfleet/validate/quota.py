@@ -60,7 +60,9 @@ def quota_runs(site: Site, control: Service) -> tuple[Canary, ...]:
     refusing = WithQuota(honest.client, honest.proc, honest.sleep, plain_user=honest.plain_user, hurried=honest.hurried)
     quoted = replace(site, measuring=replace(site.bench, launcher=refusing))
     _, refused = measured(quoted, "quota", (control,), (CONTROL,), blocks=1, seed=site.seed, schedule="short")
-    throttling = replace(site, measuring=replace(site.bench, launcher=Forced(honest)))
+    # It must be disturbed: without a budget no block is appended for that.
+    suite = replace(site.suite, budget_seconds=0)
+    throttling = replace(site, suite=suite, measuring=replace(site.bench, launcher=Forced(honest)))
     _, throttled = measured(throttling, "forced-quota", (control,), (SPIN,), blocks=1, seed=site.seed, schedule="short")
     return judge(control, refused), judge_forced(control, throttled)
 
