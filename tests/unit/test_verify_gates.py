@@ -247,7 +247,8 @@ def test_where_a_workload_stopped_is_replayed(tmp_path, reason, blocks, noise, h
 
 def test_a_host_that_cannot_resolve_a_difference_is_asked(tmp_path, monkeypatch):
     limit = Limit("1 thread", "short", "time", "compute", 0.2, 20, 1, 10)
-    known = Resolution("v", "2026", (limit, replace(limit, bound="memory", share=0.5)))
+    slower = replace(limit, bound="memory", share=0.5)
+    known = Resolution("v", "2026", (limit, slower, replace(slower, metric="cpu")))
     cells = {NAME: {"sklearn": Cell(1e6, 100), "linfa": Cell(1.3e6, 50)}}
     make = partial(write_run, cells=cells, planned=lambda run: replace(run, resolution=known))
     folder = make(tmp_path / "honest")

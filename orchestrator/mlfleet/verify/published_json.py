@@ -1,5 +1,6 @@
 """What was published as JSON: each cell, comparison, mean and piece of advice against what the trials give."""
 
+import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +117,8 @@ class _Check:
         """Objects by their members, so that a difference names one number."""
         if not (isinstance(awaited, dict) and isinstance(found, dict)):
             if isinstance(found, list) and isinstance(awaited, list):
-                # An order of codes says nothing.
-                found, awaited = sorted(found, key=str), sorted(awaited, key=str)
+                # An order of codes says nothing, nor does that of an object's members.
+                found, awaited = (sorted(one, key=_text) for one in (found, awaited))
             self._findings.held(JSON, None, place, found, awaited, kind=_KIND)
             return
         for key, value in awaited.items():
@@ -169,3 +170,7 @@ class _Check:
             return
         near = abs(found - drawn[index]) <= _BOOTSTRAP_SHARE * (drawn[1] - drawn[0]) + estimates.MIN_SE
         self._findings.rule(JSON, None, place, found, f"about {drawn[index]:.6g}", holds=near, kind=_KIND)
+
+
+def _text(value: Json) -> str:
+    return json.dumps(value, sort_keys=True)
