@@ -11,6 +11,8 @@ from mlfleet.verdict import Flag, Verdict
 _OWN_SIGNALS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 11: "SIGSEGV", 31: "SIGSYS"}
 _OUTSIDE_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 9: "SIGKILL", 15: "SIGTERM"}
 _SIGNAL_BASE = 128
+# Ends the name of a pool whose threads run whole operators beside each other.
+ONE_EACH = "-interop"
 
 
 @dataclass
@@ -57,11 +59,11 @@ def check_identity(identity: Identity, version: str, task: str, environment: Env
         found.append("is a debug build, awaited an optimised one without debug assertions")
     if identity.cpus != cpus:
         found.append(f"may run on CPUs {list(identity.cpus)}, awaited {list(cpus)}")
-    found += [
-        f"pool {pool.pool} ({pool.library}) has {pool.effective} threads, awaited at most {threads}"
-        for pool in identity.thread_pools
-        if pool.effective > threads
-    ]
+    for pool in identity.thread_pools:
+        # Operators run one after the other in every framework: n threads share the work of each.
+        awaited = 1 if pool.pool.endswith(ONE_EACH) else threads
+        if pool.effective != awaited:
+            found.append(f"pool {pool.pool} ({pool.library}) has {pool.effective} threads, awaited {awaited}")
     findings = [Finding("environment", Verdict.VERSION_MISMATCH.value, text) for text in found]
     if environment.visible_device not in identity.devices:
         text = f"computes on {', '.join(identity.devices) or 'nothing'}, {environment.visible_device} was asked for"

@@ -54,8 +54,10 @@ class Stop:
 
         A signal that came since the last wait ends this one at once, earlier ones do not: cleaning up sleeps too.
         """
-        ready, _, _ = select.select([self._reader], [], [], seconds)
-        if ready:
+        # poll, not select: descriptors of long runs may lie beyond select's 1,024.
+        waiting = select.poll()
+        waiting.register(self._reader, select.POLLIN)
+        if waiting.poll(seconds * 1000):
             os.read(self._reader, 4096)
         return self.requested
 

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import Fleet, listening, refused
+import samples
+from fakes import ENVIRONMENT, Fleet, listening, refused
 from mlfleet import schedule
 from mlfleet.block import measure_block
 from mlfleet.calls import Malformed, NotServing
+from mlfleet.classify import check_identity
 from mlfleet.errors import InterruptedRun
 from mlfleet.launch.base import Exit
 from mlfleet.model import Calibration, Reading, ThreadPool
@@ -292,7 +294,20 @@ def test_a_pair_with_more_threads_on_one_side_than_asked_for_is_refused(fleet):
     honest, wrong = run(fleet)
     (refusal,) = refusals("control.noop", [honest], [wrong])
     assert (refusal.gate, refusal.code, refusal.where) == ("environment", "version_mismatch", "two: 1 of 1 trials")
-    assert refusal.detail == "pool libtorch-intraop (libtorch) has 2 threads, awaited at most 1"
+    assert refusal.detail == "pool libtorch-intraop (libtorch) has 2 threads, awaited 1"
+
+
+@pytest.mark.parametrize(
+    ("pool", "effective", "awaited"),
+    [("openblas", 1, 2), ("openblas", 2, None), ("openblas", 3, 2), ("libtorch-interop", 1, None), ("x-interop", 2, 1)],
+)
+def test_each_pool_has_as_many_threads_as_were_asked_for_but_for_operators_beside_each_other(pool, effective, awaited):
+    environment = replace(ENVIRONMENT, threads=2)
+    told = replace(
+        samples.identity("sklearn", "1.9.1"), cpus=(0,), thread_pools=(ThreadPool(pool, "l", "1", 2, effective),)
+    )
+    found = [one.detail for one in check_identity(told, "1.9.1", "kmeans.fit", environment)]
+    assert found == ([] if awaited is None else [f"pool {pool} (l) has {effective} threads, awaited {awaited}"])
 
 
 def test_all_failed_gates_of_a_trial_are_kept(fleet):

@@ -218,6 +218,7 @@ def backwards(turn):
         (identity_of(debug_assertions=True), "identity.debug_assertions"),
         (identity_of(cpus=(0, 1)), "identity.cpus"),
         (identity_of(thread_pools=(ThreadPool("p", "openblas", "1", 2, 2),)), "identity.thread_pools.0"),
+        (identity_of(thread_pools=(ThreadPool("p", "openblas", "1", 1, 0),)), "identity.thread_pools.0"),
         (identity_of(tasks=()), "identity.tasks"),
         (changed(image_id=lambda _: "sha256:" + "0" * 64), "image_id"),
         (changed(trial=lambda r: replace(r.trial, cell="0" * 64)), "trial.cell"),

@@ -66,6 +66,7 @@ def sampling(watch: Watch) -> Iterator[Sampled]:
     """Sample on a thread of its own while the context is open. Re-raises what went wrong in there."""
     into, failures = Sampled(), list[BaseException]()
     # A pipe, since waking from an Event's time-out costs half as much again: at 100 Hz after idle, waking is the price.
+    # And select, since poll and epoll know whole milliseconds only.
     reader, writer = os.pipe2(os.O_CLOEXEC)
 
     def body() -> None:

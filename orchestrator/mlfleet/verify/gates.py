@@ -94,8 +94,8 @@ def _environment(run: Run, work: Workload, trial: Trial, gate: _Gate) -> None:
     gate.held("identity.cpus", identity["cpus"].value, environment["cpus"].value)
     threads = environment["threads"].integer()
     for pool in identity["thread_pools"].items():
-        effective = pool["effective"].integer()
-        gate.rule(pool.place, effective, f"at most {threads} threads", holds=effective <= threads)
+        one_each = pool["pool"].text().endswith("-interop")
+        gate.held(pool.place, pool["effective"].integer(), 1 if one_each else threads)
     names = [one["name"].text() for one in identity["tasks"].items()]
     gate.rule("identity.tasks", ", ".join(names), f"{work.task} among them", holds=work.task in names)
 
