@@ -152,8 +152,13 @@ def test_a_marked_service_is_started_from_the_spoilt_file(tmp_path):
     assert planted.command_of(command, replace(service, key="null-python"), tmp_path) == command
     assert planted.command_of(None, service, tmp_path) is None
     # The names of an experiment stand for the honest build.
-    for name in FULL.names("compute") + QUICK.names("compute"):
+    for name in FULL.names("compute", 1) + QUICK.names("compute", 1):
         assert planted.command_of(command, replace(service, key=f"null-python:{name}"), tmp_path) == command
+
+
+def test_every_experiment_has_equal_services_and_the_share_that_is_judged_and_every_second_one_the_others():
+    assert FULL.names("compute", 1) == FULL.names("compute", 3) == ("a", "b", "plus2", "plus5", "plus10")
+    assert FULL.names("compute", 2) == FULL.names("compute", 40) == ("a", "b", "plus5")
 
 
 def audit_of(lie, *outcomes):

@@ -14,7 +14,7 @@ from mlfleet.validate.result import PairSeen
 from mlfleet.verdict import Verdict
 
 WORKLOAD = "control.delay-control-compute"
-NAMES = QUICK.names("compute")
+NAMES = QUICK.names("compute", 1)
 UNITS = 1000
 
 
@@ -169,7 +169,7 @@ def test_the_resolution_needs_twenty_pairs_and_says_of_how_many_services():
     limits = counting.limits(seen(), "1 thread", "short")
     assert {(one.bound, one.metric) for one in limits} >= {("compute", "time"), ("compute", "cpu")}
     assert all((one.pairs, one.services, one.blocks) == (21, 7, BLOCKS) for one in limits)
-    assert counting.limits(seen(names=FULL.names("compute")), "1 thread", "short") == ()
+    assert counting.limits(seen(names=FULL.names("compute", 1)), "1 thread", "short") == ()
 
 
 def test_how_long_it_takes_is_said_beforehand():

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from mlfleet.commands.common import RESULTS, json_option, print_json, say
+from mlfleet.commands.rescored import check_quality
 from mlfleet.commands.retold import check_texts
 from mlfleet.verify.whole import Progress, Verified
 from mlfleet.verify.whole import verify as verify_run
@@ -21,11 +22,14 @@ def verify(run: Path, as_json: bool) -> int:
     """Check a run's records, and recompute every published number from its raw samples. RUN: a folder under results/.
 
     Exits 1 where anything differs, naming file, line and field. Numbers are recomputed by code that shares nothing with
-    what wrote the run; summary and page must be, letter by letter, what `mlfleet report` writes.
+    what wrote the run; summary and page must be, letter by letter, what `mlfleet report` writes; quality must be what
+    the outputs that were kept come to.
     """
     places = (RESULTS, run.parent)
-    found = verify_run(run, Progress(say), places)
+    progress = Progress(say)
+    found = verify_run(run, progress, places)
     check_texts(run, places, found.findings)
+    check_quality(run, found.findings, progress)
     if as_json:
         print_json(as_plain(found))
     else:

@@ -8,7 +8,7 @@ from scipy.special import bdtrc
 
 from mlfleet.model import Metric, Setting
 from mlfleet.resolution import Limit, Schedule, limit_of
-from mlfleet.validate.plan import BLOCKS, BOUNDS, SHARES
+from mlfleet.validate.plan import BLOCKS, BOUNDS, FOUND_SHARE, SHARES
 from mlfleet.validate.result import Count, PairSeen, State
 
 # Of single 95 % intervals.
@@ -18,7 +18,7 @@ DECIDED_RATE = 0.059
 # Honest harnesses that a limit fails: 3 of 20, as the rule has it, fails 1.6 % of them.
 HONEST_FAILS = 0.016
 # A slow-down of 5 % must be found so often; fewer experiments say nothing of a share found.
-FOUND_SHARE, FOUND_OF, FOUND = 5, 40, 35
+FOUND_OF, FOUND = 40, 35
 FEWEST_EXPERIMENTS = 20
 # Pairs of which a busy machine may have spoilt blocks: with more of them nothing has been shown.
 SPOILT_SHARE = 0.5

@@ -66,7 +66,7 @@ def canary_run(site: Site, controls: Sequence[Service]) -> tuple[RunFile, tuple[
 def experiment(site: Site, plan: Plan, bound: Bound, number: int) -> tuple[PairSeen, ...]:
     """One build under many names: some do the same work, some a counted share more."""
     control = control_of(site.services, bound)
-    services = tuple(replace(control, key=f"{control.key}:{name}") for name in plan.names(bound))
+    services = tuple(replace(control, key=f"{control.key}:{name}") for name in plan.names(bound, number))
     run, records = measured(
         site,
         f"{bound}-{number}",
