@@ -4,8 +4,6 @@ import os
 import shutil
 import sys
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import click
 
@@ -14,6 +12,7 @@ from mlfleet import host, quiet
 from mlfleet.commands.benches import engine_version
 from mlfleet.commands.calibrate import calibrate
 from mlfleet.commands.common import ROOT, RUNTIMES, json_option, print_json, say, services
+from mlfleet.commands.diagnosis import Check, diagnose
 from mlfleet.errors import HostError
 from mlfleet.launch.attached import sockets_folder
 from mlfleet.launch.engine import connect, engine_socket
@@ -24,15 +23,6 @@ from mlfleet.setting import SETTINGS
 
 # All images, their build cache and the base images.
 DISK_BYTES = 6 << 30
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line: what was looked at, how it is, and what follows."""
-
-    name: str
-    state: Literal["ok", "note", "bad"]
-    found: str
 
 
 @click.command()
@@ -49,7 +39,10 @@ class Check:
 )
 @json_option
 def doctor(with_sweep: bool, with_calibration: bool, runtime: str, as_json: bool) -> int:
-    """Check this host: engine, tool chains, CPUs, memory, disk, builds, leftovers. Exit 3 if something is bad."""
+    """Check this host, and say what to do: engine, tool chains, CPUs, load, clock, cgroups, GPU, memory, disk, builds.
+
+    Exit 3 if something is bad; a note tells what makes figures worse.
+    """
     if with_sweep:
         sweep(_engine_path(), say)
     if with_calibration:
@@ -72,7 +65,7 @@ def _checks() -> Iterator[Check]:
     )
     one, every = host.cpu_sets("1"), host.cpu_sets("all")
     yield Check("CPUs", "ok", f"1 thread: CPU {one[0]}; all cores: {', '.join(map(str, every))}")
-    yield Check("memory", "ok", f"{host.memory_available() >> 20} MiB available")
+    yield from diagnose(host.facts(), host.memory_available(), host.gpus())
     free = host.disk_free(ROOT)
     yield Check("disk", "ok" if free > DISK_BYTES else "bad", f"{free >> 20} MiB free, {DISK_BYTES >> 20} MiB awaited")
     results = ROOT / "results"
