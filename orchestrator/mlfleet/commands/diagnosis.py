@@ -12,7 +12,7 @@ BUSY_LOAD = 0.25
 WAITING_PERCENT = 5.0
 # What a clock read costs beyond these: microseconds instead of 20 to 50 ns.
 FAST_CLOCKS = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter")
-# The largest memory limit of a built-in suite, twice: two frameworks of a block are there at once.
+# The largest memory limit of a built-in suite, that of fleet.
 MEMORY_BYTES = 4 << 30
 
 

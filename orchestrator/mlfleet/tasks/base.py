@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlfleet.datasets import Dataset, goldens
+from mlfleet.datasets import Dataset, goldens, own
 from mlfleet.datasets.manifest import Target
 from mlfleet.errors import UsageError, printable
 from mlfleet.model import Bound, Finding, Param, Quality, WeightsFact
@@ -138,10 +138,14 @@ class Task:
         return check(self.name, self.params, params)
 
     def check_target(self, dataset: str, target: Target) -> None:
-        """Raises UsageError if the dataset's target is none that the task can use."""
+        """Raises UsageError if the dataset's target is none that the task can use, or no right answer is kept of it."""
         if target not in self.targets:
             awaited = " or ".join(self.targets)
             raise UsageError(f"{self.name} cannot use dataset {dataset!r}: its target is {target}, {awaited} awaited")
+        if self.golden and own.is_own(dataset):
+            raise UsageError(
+                f"{self.name} cannot use dataset {dataset!r}: right answers are kept of the manifest's alone"
+            )
 
     def case(self, dataset: Dataset, params: Mapping[str, object], seed: int) -> Case:
         """Payload, plan and truth. Pure: equal arguments, equal bytes. Raises UsageError."""
