@@ -7,7 +7,7 @@ import click
 from mlfleet import datasets, host
 from mlfleet.catalogue import Suite, load_suite
 from mlfleet.commands.benches import open_bench
-from mlfleet.commands.common import ROOT, json_option, named_services, print_json, say
+from mlfleet.commands.common import ROOT, complete_suites, json_option, named_services, print_json, say
 from mlfleet.datasets.models import model_entry, model_names
 from mlfleet.errors import HostError, unknown
 from mlfleet.golden_maker import golden_cases, make_golden
@@ -20,7 +20,7 @@ from mlfleet.model_maker import TRAINER, train_model, trainer_command
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--list", "only_list", is_flag=True, help="Show the state of each, and fetch nothing.")
 @click.option("--goldens", metavar="SERVICE", help="Make golden outputs anew through this service.")
-@click.option("--suite", help="Only those that this suite needs.")
+@click.option("--suite", shell_complete=complete_suites, help="Only those that this suite needs.")
 @json_option
 def data(names: tuple[str, ...], only_list: bool, goldens: str | None, suite: str | None, as_json: bool) -> int:
     """Fetch or train the data sets and models that are missing, and list all with source, licence, digest and state.

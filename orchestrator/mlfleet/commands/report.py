@@ -7,7 +7,7 @@ from rich.console import Console
 
 from mlfleet import audits
 from mlfleet import report as reports
-from mlfleet.commands.common import RESULTS, json_option, print_json
+from mlfleet.commands.common import RESULTS, complete_runs, json_option, print_json
 from mlfleet.ledger_lines import read_records, read_stops
 from mlfleet.runfile import read_run
 from mlfleet.table import Table, fold
@@ -19,7 +19,7 @@ def read_table(folder: Path) -> Table:
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=complete_runs)
 @json_option
 def report(run: Path, as_json: bool) -> None:
     """Print the report of a run, and write its report.html, CSV, JSON and summary anew. RUN: its folder."""
