@@ -126,9 +126,9 @@ def complete_suites(_context: click.Context, _parameter: click.Parameter, incomp
 def complete_workloads(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Workloads of the suite that was typed before, else of all suites."""
     suites = _suites()
-    asked = context.params.get("suite")
-    chosen = [suites[asked]] if asked in suites else suites.values()
-    return _beginning(incomplete, (name for names in chosen for name in names))
+    # Behind an option without its value click leaves what was typed in `args`.
+    named = [word for word in (*context.args, context.params.get("suite")) if word in suites]
+    return _beginning(incomplete, (name for suite in named[:1] or suites for name in suites[suite]))
 
 
 def complete_runs(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
