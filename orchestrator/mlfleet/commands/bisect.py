@@ -32,6 +32,7 @@ from mlfleet.commands.common import (
     say,
 )
 from mlfleet.commands.planning import Options
+from mlfleet.commands.report import read_table
 from mlfleet.commands.run import begun_in, measure_new, measure_on
 from mlfleet.commands.versions import build_release
 from mlfleet.errors import MlfleetError, UsageError, printable
@@ -40,7 +41,7 @@ from mlfleet.interrupt import Stop
 from mlfleet.ledger_lines import RUN, read_records, read_stops
 from mlfleet.locks import host_lock
 from mlfleet.model import Metric, Service
-from mlfleet.runfile import read_run
+from mlfleet.runfile import RunFile
 from mlfleet.table import Table, fold
 
 # Draws every order; the same in all runs, so that their payloads are the same.
@@ -197,15 +198,15 @@ class _Live:
             asked = replace(self.options, images=tuple(Asked(self.service.key, version) for version in versions))
             name = assemble.run_id(f"{self.suite.name}-{part}", SEED)
             measure_new(asked, self.suite, name, folder, None, self.stop)
-        by_old, by_new = (self._folded(folder, end) for end in self.question.ends)
+        by_old = read_table(folder)
         reports.write(by_old, folder)
-        return by_old, by_new
+        return by_old, self._by_new(by_old.run, folder)
 
-    def _folded(self, folder: Path, end: str) -> Table:
-        """As a report with that end as its baseline."""
-        run = read_run(folder)
-        run = replace(run, baselines=dict.fromkeys(run.baselines, contestant(self.question, end)))
-        return fold(run, read_records(folder), audits.read((RESULTS, folder.parent)), read_stops(folder))
+    def _by_new(self, run: RunFile, folder: Path) -> Table:
+        """As a report with the new end as its baseline."""
+        new = contestant(self.question, self.question.ends[1])
+        turned = replace(run, baselines={**run.baselines, self.question.workload: new})
+        return fold(turned, read_records(folder), audits.read((RESULTS, folder.parent)), read_stops(folder))
 
 
 def _print(known: Known, found: Found | None, folder: Path, *, as_json: bool) -> None:
