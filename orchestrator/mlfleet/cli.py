@@ -25,6 +25,7 @@ COMMANDS = MappingProxyType(
         "data": "data:data",
         "run": "run:run",
         "report": "report:report",
+        "export": "export:export",
         "compare": "compare:compare",
         "bisect": "bisect:bisect",
         "validate": "validate:validate",
