@@ -83,4 +83,5 @@ def file_name(workload: str) -> str:
     if _FILE_NAME.fullmatch(workload):
         return workload
     digest = hashlib.sha256(workload.encode(errors="backslashreplace")).hexdigest()[:_DIGITS]
-    return f"{_UNSAFE.sub('_', workload.lower())[:_KEPT]}-{digest}"
+    # No name of a suite begins so.
+    return f"_{_UNSAFE.sub('_', workload.lower())[:_KEPT]}-{digest}"
