@@ -31,7 +31,8 @@ def check_texts(folder: Path, found_audits: Sequence[Path], findings: Findings) 
         return
     try:
         run, records, stops = read_run(folder), read_records(folder), read_stops(folder)
-        tables = [fold(run, records, audits.read(places), stops) for places in (found_audits, ())]
+        known = dict.fromkeys((audits.read(found_audits), ()))
+        tables = [fold(run, records, some, stops) for some in known]
         made = [reports.texts(table) for table in tables]
     except MlfleetError as error:
         findings.differs(names[0], None, "text", "as it is", f"none: no report can be made ({error})")
