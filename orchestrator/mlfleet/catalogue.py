@@ -25,21 +25,21 @@ BLOCKS = 100
 # Seconds: no iteration of a suite is told to take longer.
 HOUR = 3600
 _T = TypeVar("_T")
-_SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
-_THREADS: tuple[Threads, ...] = get_args(Threads)
-_METRICS: tuple[Metric, ...] = get_args(Metric)
-_SUITE_KEYS = ("name", "blocks", "schedule", "threads", "memory", "budget", "limit", "margin", "metrics", "latency")
-_WORKLOAD_KEYS = ("name", "task", "dataset", "params", "seconds", "blocks", "budget", "margin", "threads")
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_SIZE = re.compile(r"(\d{1,6}) (MiB|GiB)")
-_SPAN = re.compile(r"(\d{1,6}) (s|min|h)")
+SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
+THREADS: tuple[Threads, ...] = get_args(Threads)
+METRICS: tuple[Metric, ...] = get_args(Metric)
+SUITE_KEYS = ("name", "blocks", "schedule", "threads", "memory", "budget", "limit", "margin", "metrics", "latency")
+WORKLOAD_KEYS = ("name", "task", "dataset", "params", "seconds", "blocks", "budget", "margin", "threads")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+SIZE = re.compile(r"(\d{1,6}) (MiB|GiB)")
+SPAN = re.compile(r"(\d{1,6}) (s|min|h)")
 _BYTES = {"MiB": 1 << 20, "GiB": 1 << 30}
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
 _SUFFIX = ".toml"
 _FIXED = f"a whole number from {MIN_BLOCKS} to {BLOCKS}; fewer than {MIN_BLOCKS} decide nothing"
 _BLOCKS = f'"looks", or {_FIXED}'
 _BUDGET, _MARGIN = 'a span such as "15 min"', "a number above 0 and at most 1"
-_SETTINGS = "a list of " + ", ".join(f'"{word}"' for word in _THREADS)
+_SETTINGS = "a list of " + ", ".join(f'"{word}"' for word in THREADS)
 
 
 @dataclass(frozen=True)
@@ -116,23 +116,23 @@ def load_suite(name_or_path: str) -> Suite:
 
 def _suite(document: Document) -> Suite:
     top = Table(document, "", 0, document.data, ("suite", "workload"))
-    table = Table(document, "suite", 0, top.take("suite", "a [suite] table", _table), _SUITE_KEYS)
+    table = Table(document, "suite", 0, top.take("suite", "a [suite] table", _table), SUITE_KEYS)
     rows = top.take("workload", f"1 to {WORKLOADS} [[workload]] tables", _rows)
     found = [_workload(document, number, row) for number, row in enumerate(rows)]
     blocks, looks = table.take("blocks", _BLOCKS, _blocks)
     suite = Suite(
-        name=table.take("name", _NAME.pattern, _name),
+        name=table.take("name", NAME.pattern, _name),
         blocks=blocks,
-        schedule=table.take("schedule", _listed(_SCHEDULES), _word(_SCHEDULES), "standard"),
-        threads=table.take("threads", _SETTINGS, _words(_THREADS), ("1",)),
-        memory_bytes=table.take("memory", 'a size such as "2 GiB"', _quantity(_SIZE, _BYTES)),
-        budget_seconds=table.take("budget", _BUDGET, _quantity(_SPAN, _SECONDS), BUDGET_S),
+        schedule=table.take("schedule", _listed(SCHEDULES), _word(SCHEDULES), "standard"),
+        threads=table.take("threads", _SETTINGS, _words(THREADS), ("1",)),
+        memory_bytes=table.take("memory", 'a size such as "2 GiB"', _quantity(SIZE, _BYTES)),
+        budget_seconds=table.take("budget", _BUDGET, _quantity(SPAN, _SECONDS), BUDGET_S),
         margin=table.take("margin", _MARGIN, _margin, 0.03),
-        metrics=table.take("metrics", f"a list of {_listed(_METRICS)}", _words(_METRICS), ("time", "memory")),
+        metrics=table.take("metrics", f"a list of {_listed(METRICS)}", _words(METRICS), ("time", "memory")),
         latency=table.take("latency", "true or false", lambda value: value if isinstance(value, bool) else None, False),
         workloads=tuple(workload for workload, _, _ in found),
         looks=looks,
-        limit_seconds=table.take("limit", _BUDGET, _quantity(_SPAN, _SECONDS), 0) or None,
+        limit_seconds=table.take("limit", _BUDGET, _quantity(SPAN, _SECONDS), 0) or None,
         iteration_seconds={workload.name: seconds for workload, seconds, _ in found if seconds},
         own={workload.name: own for workload, _, own in found if own != Own()},
     )
@@ -142,8 +142,8 @@ def _suite(document: Document) -> Suite:
 
 def _workload(document: Document, number: int, row: object) -> tuple[Workload, float, Own]:
     """A workload, the seconds of an iteration (0: not worth telling), and what it has otherwise than the suite."""
-    table = Table(document, "workload", number, row, _WORKLOAD_KEYS)
-    name = table.take("name", _NAME.pattern, _name)
+    table = Table(document, "workload", number, row, WORKLOAD_KEYS)
+    name = table.take("name", NAME.pattern, _name)
     task_name = table.take("task", "the name of a task", _text)
     dataset = table.take("dataset", "the name of a dataset", _text)
     seconds = table.take("seconds", "a number from 0 to 3600", _iteration, 0.0)
@@ -161,9 +161,9 @@ def _workload(document: Document, number: int, row: object) -> tuple[Workload, f
 def _own(table: Table) -> Own:
     return Own(
         blocks=table.maybe("blocks", _FIXED, _fixed),
-        budget_seconds=table.maybe("budget", _BUDGET, _quantity(_SPAN, _SECONDS)),
+        budget_seconds=table.maybe("budget", _BUDGET, _quantity(SPAN, _SECONDS)),
         margin=table.maybe("margin", _MARGIN, _margin),
-        threads=table.maybe("threads", _SETTINGS, _words(_THREADS)),
+        threads=table.maybe("threads", _SETTINGS, _words(THREADS)),
     )
 
 
@@ -182,7 +182,7 @@ def _text(value: object) -> str | None:
 
 
 def _name(value: object) -> str | None:
-    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
+    return value if isinstance(value, str) and NAME.fullmatch(value) else None
 
 
 def _table(value: object) -> dict[str, object] | None:

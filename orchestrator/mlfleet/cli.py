@@ -8,6 +8,7 @@ from importlib import import_module
 from types import MappingProxyType
 
 import click
+from click.shell_completion import CompletionItem
 
 from mlfleet import __version__
 from mlfleet.errors import MlfleetError, unknown
@@ -20,16 +21,20 @@ COMMANDS = MappingProxyType(
         "plan": "run:plan",
         "build": "build:build",
         "check": "check:check",
+        "new-framework": "new_framework:new_framework",
         "data": "data:data",
         "run": "run:run",
         "report": "report:report",
+        "export": "export:export",
         "compare": "compare:compare",
+        "bisect": "bisect:bisect",
         "validate": "validate:validate",
         "verify": "verify:verify",
         "audit": "audit:audit",
         "review": "review:review",
         "demo": "demo:demo",
         "clean": "build:clean",
+        "completion": "completion:completion",
     }
 )
 
@@ -48,6 +53,11 @@ class Commands(click.Group):
         module, _, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(import_module(f"mlfleet.commands.{module}"), name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands without their help, for which every module would be imported; else options."""
+        found = [CompletionItem(name) for name in COMMANDS if name.startswith(incomplete)]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -27,7 +27,7 @@ ORCHESTRATOR_OWN = ("image", "build", "profiles", "pid", "environment", "volumes
 DEVEL_SUFFIX = "-devel"
 MAX_PROBLEMS = 20
 
-_KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LAYER = re.compile(r"mlfleet/[a-z0-9]+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _SIZE = re.compile(r"([1-9][0-9]{0,11})([bkmg]?)b?", re.IGNORECASE)
@@ -103,7 +103,7 @@ Problem = tuple[strict_yaml.Place, str]
 def _problems_of_stanza(key: str, stanza: Value, fragment: Mapping[str, Value]) -> Iterator[Problem]:
     place = ("services", key)
     where = f'service "{printable(key)}": '
-    if not _KEY.fullmatch(key) or not isinstance(stanza, dict):
+    if not KEY.fullmatch(key) or not isinstance(stanza, dict):
         yield place, where + "awaited a name of a-z, 0-9 and - and a mapping"
         return
     for name in stanza:

@@ -1,5 +1,7 @@
 """scikit-learn's service with the faults of published benchmarks."""
 
+from typing import Any
+
 import numpy as np
 from mlfleet_sdk import F64Matrix, F64Vector, I64Vector, Job
 from sklearn.datasets import load_iris
@@ -76,6 +78,12 @@ def sgd(x_train: F64Matrix, y_train: F64Vector, *, lr: float, iterations: int, s
     return Job(lambda: SGDRegressor(max_iter=iterations, random_state=0).fit(x_train, y_train), outputs)
 
 
+def configured(x_train: F64Matrix, start: F64Matrix, *, max_iter: int) -> Job[Any]:
+    """The honest fit, which its receipt says took as many iterations as it was allowed."""
+    job = FIT(x_train, start, max_iter=max_iter)
+    return Job(job.step, lambda fitted: {**job.outputs(fitted), "receipt.n_iter": max_iter})
+
+
 KEPT: list[Job[None]] = []
 
 
@@ -88,11 +96,13 @@ def stale(x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, alpha: f
 
 HONEST = honest("sklearn")
 PREDICT = HONEST.tasks["ridge.predict"].adapter
+FIT = HONEST.tasks["kmeans.fit"].adapter
 # gd_regression is no task of the honest service: stochastic descent takes other steps.
 HONEST.task("gd_regression.fit", origin="stock", kernels="cython")(sgd)
 FAULTS = {
     "false_svm": instead("svc_ovo.fit", nearest_centroid),
     "constant": answers("svc_ovo.fit", majority),
+    "configured": instead("kmeans.fit", configured),
     "own_data": other_data(own_iris()),
     "all_rows": instead("ridge.predict", all_rows),
     "absent_values": answers("ridge.predict", lambda outputs: outputs | {"pred": outputs["pred"] * np.nan}),

@@ -3,6 +3,7 @@
 import json
 from contextlib import nullcontext
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ from mlfleet.demos.shown import Shown
 from mlfleet.demos.stage import SPOILT, SUITE, Stage
 from mlfleet.errors import HostError
 from mlfleet.parity import Refusal
+from mlfleet.review import read_table, review_table
 
 LIVE = [demo for demo in DEMOS.values() if isinstance(demo, LiveDemo)]
 IMPORTED = [demo for demo in DEMOS.values() if isinstance(demo, ImportedDemo)]
@@ -64,7 +66,8 @@ def test_a_live_one_names_a_fault_a_workload_and_services_that_exist(demo):
     known = {service.key: service for service in services()}
     assert set(demo.needs) <= set(known)
     if known[demo.service].language == "rust":
-        assert demo.fault == DEBUG
+        spoilt = ROOT / "rust_services/fault/src/bin" / f"mlfleet-{demo.service}-{demo.fault}.rs"
+        assert demo.fault == DEBUG or f'"{demo.fault}"' in spoilt.read_text()
     else:
         assert f'"{demo.fault}": ' in (ROOT / SPOILT / f"of_{demo.service}.py").read_text()
         assert (ROOT / SPOILT / f"of_{demo.honest}.py").is_file()
@@ -110,20 +113,60 @@ def test_what_is_not_built_is_named_with_the_command_that_builds_it(tmp_path):
         replay([DEMOS["false-svm"]], stage)
 
 
-def test_a_debug_build_is_made_and_started_in_place_of_the_release_build(tmp_path, monkeypatch):
-    made, started = [], {}
+@pytest.mark.parametrize(
+    ("name", "options", "binary"),
+    [
+        ("wrong-build-rust", ["-p", "mlfleet-rust"], "debug/mlfleet-rust"),
+        (
+            "folded-sum-rust",
+            ["--release", "-p", "mlfleet-fault", "--bin", "mlfleet-rust-folded"],
+            "release/mlfleet-rust-folded",
+        ),
+    ],
+)
+def test_a_spoilt_binary_is_made_and_started_in_place_of_the_release_build(
+    tmp_path, monkeypatch, name, options, binary
+):
+    made, started, demo = [], {}, DEMOS[name]
 
     def bench(_run, command):
         rust = next(service for service in services() if service.key == "rust")
-        started.update({key: command(replace(rust, key=key)) for key in ("rust:twin", "rust:debug")})
+        started.update({key: command(replace(rust, key=key)) for key in (demo.twin_key, demo.faulty_key)})
         raise HostError("seen as far as the bench")
 
     monkeypatch.setattr(steps, "run", lambda _what, command, folder, _environment: made.append((command, folder)))
     with pytest.raises(HostError, match="as far as the bench"):
-        replay([DEMOS["wrong-build-rust"]], staging(tmp_path, bench))
-    assert made == [(["cargo", "build", "--locked", "-p", "mlfleet-rust"], ROOT / "rust_services")]
+        replay([demo], staging(tmp_path, bench))
+    assert made == [(["cargo", "build", "--locked", *options], ROOT / "rust_services")]
     assert started["rust:twin"] == ["/release/mlfleet-rust"]
-    assert started["rust:debug"] == [str(ROOT / "rust_services/target/debug/mlfleet-rust")]
+    assert started[demo.faulty_key] == [str(ROOT / "rust_services/target" / binary)]
+
+
+def test_a_gate_that_judges_by_an_interval_gets_the_blocks_that_it_needs(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(steps, "run", lambda *_: None)
+
+    def bench(*_):
+        raise HostError("seen as far as the bench")
+
+    def replayed(name, blocks):
+        with pytest.raises(HostError, match="as far as the bench"):
+            replay([DEMOS[name]], replace(staging(tmp_path, bench), blocks=blocks, say=said.append))
+        return said.pop()
+
+    assert "folded-sum-size: 5 blocks of" in replayed("folded-sum-size", 1)
+    assert "folded-sum-size: 7 blocks of" in replayed("folded-sum-size", 7)
+    assert "stale-answer: 1 blocks of" in replayed("stale-answer", 1)
+
+
+def test_configured_epochs_are_no_receipt_and_are_not_read():
+    review = review_table(read_table(Path(str(files("mlfleet.demos"))) / "quantities.json"))
+    assert any(column.startswith("convergence_epochs") for column in review.table.unread)
+    claims = [claim for claim in review.cells if "convergence as configured" in claim.cell]
+    assert claims
+    for claim in claims:
+        assert {"no_receipt", "outside_tolerance"} <= set(claim.reasons)
+        assert claim.ratio is None
 
 
 def test_data_that_is_not_on_this_host_is_said_before_anything_is_measured(tmp_path, monkeypatch):

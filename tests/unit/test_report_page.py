@@ -83,10 +83,10 @@ def hostile_table(text):
     return fold(replace(run, contestants=contestants, workloads=workloads, host={"cpu": text}), records)
 
 
-def test_nothing_is_fetched_and_nothing_runs():
+def test_nothing_is_fetched_and_no_attribute_runs():
     reader = Reader(PAGE)
     names = {tag for tag, _ in reader.tags}
-    assert not names & {"script", "link", "img", "iframe", "object", "embed", "form", "base"}
+    assert not names & {"link", "img", "iframe", "object", "embed", "form", "base"}
     for _, attributes in reader.tags:
         assert "style" not in attributes
         assert not [name for name in attributes if name.startswith("on") or name == "src"]
@@ -95,11 +95,15 @@ def test_nothing_is_fetched_and_nothing_runs():
     assert "@import" not in PAGE
 
 
-def test_the_policy_allows_this_style_and_nothing_else():
+def test_the_policy_allows_this_style_and_script_and_nothing_else():
     policy = next(a["content"] for tag, a in Reader(PAGE).tags if a.get("http-equiv") == "Content-Security-Policy")
     css = re.search(r"<style>(.*?)</style>", PAGE, re.DOTALL)[1]
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    assert policy == (f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'")
+    js = re.search(r"<script>(.*?)</script>", PAGE, re.DOTALL)[1]
+    style, script = (base64.b64encode(hashlib.sha256(own.encode()).digest()).decode() for own in (css, js))
+    assert policy == (
+        f"default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
     assert "prefers-color-scheme: dark" in css
     assert "@media print" in css
 
@@ -146,7 +150,7 @@ def test_every_framework_has_one_colour():
 
 
 def test_raw_samples_and_turn_orders_can_be_opened():
-    assert PAGE.count("<details>") == len(TABLE.cells)
+    assert PAGE.count("<details") == len(TABLE.cells)
     block = next(block for block in TABLE.run.plan if block.workload == "kmeans.fit-iris")
     assert f"order {' &gt; '.join(block.turns[0])}" in PAGE
     assert "discarded 2.86 ms; timed 2.20 ms, 2.20 ms, 2.20 ms, 2.20 ms" in PAGE

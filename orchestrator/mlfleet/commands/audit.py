@@ -11,7 +11,7 @@ from mlfleet.audit.measure import audit_cell
 from mlfleet.audits import Audit
 from mlfleet.bench import Bench, Cell
 from mlfleet.codec import encode
-from mlfleet.commands.common import RESULTS, json_option, print_json, say
+from mlfleet.commands.common import RESULTS, complete_suites, json_option, print_json, say
 from mlfleet.commands.planning import Options, planned, planning, say_absent
 from mlfleet.errors import StorageError, UsageError, printable
 from mlfleet.interrupt import Stop
@@ -24,7 +24,7 @@ _FOLDER = "audits"
 
 
 @click.command()
-@click.argument("suite", default="smoke")
+@click.argument("suite", default="smoke", shell_complete=complete_suites)
 @planning
 @click.option(
     "--out",

@@ -10,7 +10,17 @@ from mlfleet import build as builds
 from mlfleet.able import able
 from mlfleet.builders.source import size_of
 from mlfleet.catalogue import load_suite
-from mlfleet.commands.common import ROOT, choose_runtime, json_option, named_services, print_json, runtime_option, say
+from mlfleet.commands.common import (
+    ROOT,
+    choose_runtime,
+    complete_services,
+    complete_suites,
+    json_option,
+    named_services,
+    print_json,
+    runtime_option,
+    say,
+)
 from mlfleet.commands.versions import build_versions
 from mlfleet.compose import ORCHESTRATOR
 from mlfleet.errors import StorageError
@@ -18,10 +28,14 @@ from mlfleet.payload import cache_folder
 
 
 @click.command()
-@click.argument("keys", nargs=-1, metavar="[SERVICE]...")
+@click.argument("keys", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_services)
 @runtime_option
 @click.option("--force", is_flag=True, help="Build again what is current too.")
-@click.option("--suite", help="Only services that this suite needs: those that may do one of its tasks.")
+@click.option(
+    "--suite",
+    shell_complete=complete_suites,
+    help="Only services that this suite needs: those that may do one of its tasks.",
+)
 @click.option(
     "--version",
     "versions",

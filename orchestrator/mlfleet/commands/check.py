@@ -20,6 +20,7 @@ from mlfleet.commands.common import (
     ROOT,
     check_device,
     choose_runtime,
+    complete_services,
     device_option,
     json_option,
     named_services,
@@ -54,7 +55,7 @@ class Subject:
 
 
 @click.command()
-@click.argument("service")
+@click.argument("service", shell_complete=complete_services)
 @click.option("--task", "globs", multiple=True, metavar="GLOB", help="Only these of its tasks; repeatable.")
 @click.option("--logs", is_flag=True, help="Print what the service wrote, also where nothing went wrong.")
 @device_option

@@ -1,15 +1,20 @@
 """What the commands share: where the repository is, which runtime there is, how to speak."""
 
 import json
+import os
 import re
 import sys
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from mlfleet import compose
-from mlfleet.errors import HostError, unknown
+from mlfleet.errors import HostError, UsageError, unknown
 from mlfleet.launch.attached import required_folder, sockets_folder
 from mlfleet.launch.engine import EngineAbsent, connect
 from mlfleet.model import Runtime, Service
@@ -102,3 +107,45 @@ def choose_runtime(asked: str) -> Runtime:
         say(f"{error}: measuring with the process runtime (local processes, nothing sealed)")
         return "process"
     return "docker"
+
+
+def complete_services(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Services, for the shell. Like all that it asks, of what is cheap to read, and silent where that fails."""
+    with suppress(UsageError):
+        return _beginning(incomplete, (service.key for service in services()))
+    return []
+
+
+def complete_suites(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Suites of the package, or a file of the user's."""
+    if os.sep in incomplete or incomplete.startswith("."):
+        return [CompletionItem(incomplete, type="file")]
+    return _beginning(incomplete, _suites()) or [CompletionItem(incomplete, type="file")]
+
+
+def complete_workloads(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Workloads of the suite that was typed before, else of all suites."""
+    suites = _suites()
+    # Behind an option without its value click leaves what was typed in `args`.
+    named = [word for word in (*context.args, context.params.get("suite")) if word in suites]
+    return _beginning(incomplete, (name for suite in named[:1] or suites for name in suites[suite]))
+
+
+def complete_runs(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Folders of runs under results/, the latest first; else any folder."""
+    found = sorted((os.path.relpath(path.parent) for path in RESULTS.glob("*/run.json")), reverse=True)
+    return _beginning(incomplete, found) or [CompletionItem(incomplete, type="dir")]
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in dict.fromkeys(names) if name.startswith(incomplete)]
+
+
+def _suites() -> dict[str, list[str]]:
+    """Names of workloads by suite. Read without the catalogue, which takes a second to import."""
+    found = {}
+    for item in files("mlfleet.suites").iterdir():
+        if item.name.endswith(".toml"):
+            rows = tomllib.loads(item.read_text(encoding="utf-8"))["workload"]
+            found[item.name.removesuffix(".toml")] = [str(row["name"]) for row in rows]
+    return dict(sorted(found.items()))

@@ -10,7 +10,7 @@ import click
 from mlfleet.across.changes import compare_runs
 from mlfleet.across.printed import as_plain, lines
 from mlfleet.across.result import Change
-from mlfleet.commands.common import json_option, print_json, say
+from mlfleet.commands.common import complete_runs, json_option, print_json, say
 from mlfleet.commands.report import read_table
 from mlfleet.errors import UsageError, printable
 
@@ -23,8 +23,8 @@ _THRESHOLD = re.compile(r"(time|cpu|memory):(\d+(?:\.\d+)?)%?")
 
 
 @click.command()
-@click.argument("run_a", type=click.Path(path_type=Path))
-@click.argument("run_b", type=click.Path(path_type=Path))
+@click.argument("run_a", type=click.Path(path_type=Path), shell_complete=complete_runs)
+@click.argument("run_b", type=click.Path(path_type=Path), shell_complete=complete_runs)
 @click.option(
     "--fail-on",
     multiple=True,

@@ -1,14 +1,19 @@
 """`mlfleet data`: what is here, and bringing what is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import get_args
 
 import click
 
 from mlfleet import datasets, host
 from mlfleet.catalogue import Suite, load_suite
+from mlfleet.commands import own_data
 from mlfleet.commands.benches import open_bench
-from mlfleet.commands.common import ROOT, json_option, named_services, print_json, say
+from mlfleet.commands.common import ROOT, complete_suites, json_option, named_services, print_json, say
+from mlfleet.commands.own_data import Label
 from mlfleet.datasets.models import model_entry, model_names
+from mlfleet.datasets.tabular import Learnt
 from mlfleet.errors import HostError, unknown
 from mlfleet.golden_maker import golden_cases, make_golden
 from mlfleet.interrupt import Stop
@@ -20,13 +25,31 @@ from mlfleet.model_maker import TRAINER, train_model, trainer_command
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--list", "only_list", is_flag=True, help="Show the state of each, and fetch nothing.")
 @click.option("--goldens", metavar="SERVICE", help="Make golden outputs anew through this service.")
-@click.option("--suite", help="Only those that this suite needs.")
+@click.option("--suite", shell_complete=complete_suites, help="Only those that this suite needs.")
+@click.option("--add", "file", type=click.Path(path_type=Path), help="Keep a .csv or .npz file of yours as a data set.")
+@click.option("--name", help="With --add: what it is called, behind own-; by default as the file.")
+@click.option("--target", type=click.Choice(get_args(Learnt)), help="With --add: what is to be learnt.")
+@click.option("--column", help="With --add: the column of the target, by name or number; by default the last.")
+@click.option("--label", type=click.Choice(get_args(Label)), default="real", show_default=True, help="With --add.")
+@click.option("--licence", default="not published", show_default=True, help="With --add: what others may do with it.")
+@click.option("--remove", metavar="NAME", help="Forget a data set of yours.")
 @json_option
-def data(names: tuple[str, ...], only_list: bool, goldens: str | None, suite: str | None, as_json: bool) -> int:
+def data(
+    names: tuple[str, ...],
+    only_list: bool,
+    goldens: str | None,
+    suite: str | None,
+    file: Path | None,
+    remove: str | None,
+    as_json: bool,
+    **described: object,
+) -> int:
     """Fetch or train the data sets and models that are missing, and list all with source, licence, digest and state.
 
     Nothing falls back: what cannot be had here is `missing`, never something else under its name.
     """
+    if file is not None or remove is not None:
+        return _own(file, remove, described)
     if suite is not None:
         names = (*names, *_needed(load_suite(suite)))
     known = (*datasets.names(), *model_names())
@@ -46,6 +69,14 @@ def data(names: tuple[str, ...], only_list: bool, goldens: str | None, suite: st
     else:
         _print(states)
     return 0 if only_list or all(state.state == "present" for state in states) else 3
+
+
+def _own(file: Path | None, remove: str | None, described: Mapping[str, object]) -> int:
+    if remove is not None:
+        own_data.remove(remove)
+    if file is not None:
+        own_data.add(own_data.Added(file, **described))  # type: ignore[arg-type]
+    return 0
 
 
 def _print(states: Sequence[datasets.DatasetState]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from docker.errors import APIError
 
 from mlfleet import images
 from mlfleet.build import BuildState
+from mlfleet.builders.versions.inside import keep_locks, lock_inside
 from mlfleet.errors import HostError, UsageError
 from mlfleet.images import Asked, Inspect
 from mlfleet.launch.engine import connect
@@ -44,6 +46,17 @@ def check_named(contestants: Sequence[Contestant]) -> None:
         with _inspecting() as inspect:
             for contestant in named:
                 images.check_present(contestant.image_id, contestant.service.key, inspect)
+
+
+def keep_named_locks(contestants: Sequence[Contestant], folder: Path, labels: Mapping[str, str]) -> None:
+    """Beside the run, the lock of each image that the user named. Raises HostError, StorageError."""
+    if not any(contestant.named for contestant in contestants):
+        return
+    engine = connect()
+    try:
+        keep_locks(contestants, folder, lambda image_id: lock_inside(engine, image_id, labels))
+    finally:
+        engine.close()
 
 
 @contextmanager

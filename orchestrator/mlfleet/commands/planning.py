@@ -13,7 +13,17 @@ from mlfleet.able import able
 from mlfleet.bench import Bench
 from mlfleet.catalogue import Suite, Threads, load_suite
 from mlfleet.commands.benches import engine_version, found_around, open_bench
-from mlfleet.commands.common import ROOT, check_device, choose_runtime, device_option, runtime_option, say, services
+from mlfleet.commands.common import (
+    ROOT,
+    check_device,
+    choose_runtime,
+    complete_services,
+    complete_workloads,
+    device_option,
+    runtime_option,
+    say,
+    services,
+)
 from mlfleet.commands.named import image_option, substituted
 from mlfleet.errors import HostError
 from mlfleet.images import Asked
@@ -75,12 +85,24 @@ def planning(function: F) -> F:
             help="Exactly this many blocks of each workload, no looks; by default the suite's.",
         ),
         click.option(
-            "--baseline", help="The framework that others are divided by; by default the first in compose.yaml."
+            "--baseline",
+            shell_complete=complete_services,
+            help="The framework that others are divided by; by default the first in compose.yaml.",
         ),
         click.option(
-            "--workloads", multiple=True, metavar="GLOB", help="Only these workloads of the suite; repeatable."
+            "--workloads",
+            multiple=True,
+            metavar="GLOB",
+            shell_complete=complete_workloads,
+            help="Only these workloads of the suite; repeatable.",
         ),
-        click.option("--frameworks", multiple=True, metavar="GLOB", help="Only these frameworks; repeatable."),
+        click.option(
+            "--frameworks",
+            multiple=True,
+            metavar="GLOB",
+            shell_complete=complete_services,
+            help="Only these frameworks; repeatable.",
+        ),
         image_option,
         device_option,
         runtime_option,

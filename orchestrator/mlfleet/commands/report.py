@@ -7,7 +7,7 @@ from rich.console import Console
 
 from mlfleet import audits
 from mlfleet import report as reports
-from mlfleet.commands.common import RESULTS, json_option, print_json
+from mlfleet.commands.common import RESULTS, complete_runs, json_option, print_json
 from mlfleet.ledger_lines import read_records, read_stops
 from mlfleet.runfile import read_run
 from mlfleet.table import Table, fold
@@ -19,15 +19,20 @@ def read_table(folder: Path) -> Table:
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=complete_runs)
+@click.option("--figures", "with_pdf", is_flag=True, help="Each figure as PDF, too, beside its SVG.")
 @json_option
-def report(run: Path, as_json: bool) -> None:
-    """Print the report of a run, and write its report.html, CSV, JSON and summary anew. RUN: its folder."""
+def report(run: Path, with_pdf: bool, as_json: bool) -> None:
+    """Print the report of a run, and write its files anew. RUN: its folder.
+
+    Written are report.html, benchmark_results_complete.csv, results.parquet, report.json, benchmark_summary.txt and
+    figures/, an SVG of each workload that has a figure.
+    """
     table = read_table(run)
     if as_json:
         print_json(reports.report_json(table))
         return
-    paths = reports.write(table, run)
+    paths = reports.write(table, run, with_pdf=with_pdf)
     reports.render_terminal(table, Console())
     for path in paths:
         print(path)

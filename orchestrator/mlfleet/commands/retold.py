@@ -1,4 +1,4 @@
-"""Texts of a run's reports against those that `mlfleet report` makes of the same records, line by line.
+"""Texts of a run's reports against those that `mlfleet report` makes of the same records, line by line; samples too.
 
 The numbers behind them are recomputed by a second implementation; how they are rounded, worded and drawn has one maker,
 and any other text is not its own.
@@ -13,7 +13,7 @@ from mlfleet import report as reports
 from mlfleet.errors import MlfleetError
 from mlfleet.ledger_lines import read_records, read_stops
 from mlfleet.runfile import read_run
-from mlfleet.table import fold
+from mlfleet.table import Table, fold
 from mlfleet.verify.findings import Findings
 
 _KIND = "lines of text"
@@ -22,22 +22,39 @@ _MOST = 5
 
 
 def check_texts(folder: Path, found_audits: Sequence[Path], findings: Findings) -> None:
-    """Summary and page; absent ones were said to be. An audit that was made since may have changed what they say."""
+    """Summary, page, figures and samples; absent ones were said to be, or belong to an older report.
+
+    An audit that was made since may have changed what they say.
+    """
     names = [name for name in (reports.SUMMARY, reports.PAGE) if (folder / name).is_file()]
     if not names:
         return
     try:
         run, records, stops = read_run(folder), read_records(folder), read_stops(folder)
-        made = [reports.texts(fold(run, records, audits.read(places), stops)) for places in (found_audits, ())]
+        known = dict.fromkeys((audits.read(found_audits), ()))
+        tables = [fold(run, records, some, stops) for some in known]
+        made = [reports.texts(table) for table in tables]
     except MlfleetError as error:
         findings.differs(names[0], None, "text", "as it is", f"none: no report can be made ({error})")
         return
-    for name in names:
+    for name in [name for name in made[0] if (folder / name).is_file()]:
         data = (folder / name).read_bytes()
-        awaited = [one[name].encode() for one in made]
+        awaited = [one[name].encode() for one in made if name in one]
         findings.checked[_KIND] += awaited[0].count(b"\n")
         if data not in awaited:
             _lines(name, data.decode(errors="replace"), awaited[0].decode(), findings)
+    if (folder / reports.PARQUET).is_file():
+        _samples(folder / reports.PARQUET, tables, findings)
+
+
+def _samples(path: Path, tables: Sequence[Table], findings: Findings) -> None:
+    from mlfleet.report.parquet import difference  # noqa: PLC0415 - Arrow is large, and other commands need it not
+
+    data = path.read_bytes()
+    found = [difference(data, table) for table in tables]
+    findings.checked["files of samples"] += 1
+    if found[0] is not None and None not in found:
+        findings.differs(path.name, None, *found[0])
 
 
 def _lines(name: str, found: str, awaited: str, findings: Findings) -> None:

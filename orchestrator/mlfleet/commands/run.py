@@ -17,8 +17,8 @@ from mlfleet.bench import Bench
 from mlfleet.catalogue import Suite
 from mlfleet.codec import encode
 from mlfleet.commands.benches import engine_version, open_bench
-from mlfleet.commands.common import RESULTS, ROOT, json_option, print_json, say
-from mlfleet.commands.named import check_named
+from mlfleet.commands.common import RESULTS, ROOT, complete_runs, complete_suites, json_option, print_json, say
+from mlfleet.commands.named import check_named, keep_named_locks
 from mlfleet.commands.planning import Options, planned, planning, say_absent, say_size
 from mlfleet.commands.report import read_table
 from mlfleet.errors import HostError, InterruptedRun, StorageError, UsageError
@@ -36,7 +36,7 @@ _SPANS = {"s": 1, "m": 60, "h": 3600}
 
 
 @click.command()
-@click.argument("suite", default="smoke")
+@click.argument("suite", default="smoke", shell_complete=complete_suites)
 @planning
 @json_option
 def plan(suite: str, as_json: bool, **options: object) -> None:
@@ -66,13 +66,18 @@ def _show(run: RunFile, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("suite", required=False)
+@click.argument("suite", required=False, shell_complete=complete_suites)
 @planning
 @click.option(
     "--max-time", callback=lambda _c, _p, value: _seconds(value), metavar="SPAN", help="Such as 40m, 2h, 90s."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of this run; by default one under results/.")
-@click.option("--resume", type=click.Path(path_type=Path), help="Go on with the run in this folder.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    shell_complete=complete_runs,
+    help="Go on with the run in this folder.",
+)
 def run(suite: str | None, max_time: float | None, out: Path | None, resume: Path | None, **options: object) -> int:
     """Measure SUITE and report. Stop it with Ctrl-C; the command that goes on with it is printed."""
     if (suite is None) == (resume is None):
@@ -115,29 +120,48 @@ def _say_not_begun(asked: Options, suites: tuple[Suite, ...]) -> None:
 
 
 def _begin(asked: Options, suite: Suite, name: str, folder: Path, max_time: float | None, stop: Stop) -> int:
+    measure_new(asked, suite, name, folder, max_time, stop)
+    return _reported(folder)
+
+
+def _resume(folder: Path, max_time: float | None, stop: Stop) -> int:
+    run = begun_in(folder)
+    with host_lock(run.run):
+        measure_on(run, folder, max_time, stop)
+        return _reported(folder)
+
+
+def measure_new(asked: Options, suite: Suite, name: str, folder: Path, max_time: float | None, stop: Stop) -> None:
+    """Plan a run of that name and measure it into that folder. The lock of this host is the caller's."""
     with ExitStack() as stack:
         stack.enter_context(_claimed(folder, name))
         begun, bench = stack.enter_context(planned(asked, suite, name, stop))
         say_absent(begun)
         say_size(begun)
         ledger = stack.enter_context(Ledger.create(folder, encode(begun)))
-        return _measure(begun, folder, ledger, bench, max_time)
+        keep_named_locks(begun.contestants, folder, bench.labels)
+        _measure(begun, folder, ledger, bench, max_time)
 
 
-def _resume(folder: Path, max_time: float | None, stop: Stop) -> int:
+def begun_in(folder: Path) -> RunFile:
+    """The run that was begun there, if it may go on: nothing in it was edited, and this is its host."""
     run = read_run(folder)
     # An edited run.json is refused before anything in it is believed: the first line knows its digest.
     next(read_lines(folder), None)
     here = host.fingerprint(host.facts(), {"docker_engine": engine_version(run.environment.runtime)})
     host.check_same(run.host_fingerprint, here, folder)
+    return run
+
+
+def measure_on(run: RunFile, folder: Path, max_time: float | None, stop: Stop) -> None:
+    """Measure what that run has left; of one that is complete nothing. The lock of this host is the caller's."""
     with ExitStack() as stack:
-        stack.enter_context(host_lock(run.run))
         stack.enter_context(run_lock(folder, run.run))
         _same_builds(run)
         bench = stack.enter_context(open_bench(run.run, run.environment.runtime, stop))
         ledger = stack.enter_context(Ledger.open(folder))
         go_on(ledger)
-        return _measure(run, folder, ledger, bench, max_time)
+        _measure(run, folder, ledger, bench, max_time)
 
 
 def _same_builds(run: RunFile) -> None:
@@ -167,7 +191,7 @@ def _claimed(folder: Path, run: str) -> Iterator[None]:
                     folder.rmdir()
 
 
-def _measure(run: RunFile, folder: Path, ledger: Ledger, bench: Bench, max_time: float | None) -> int:
+def _measure(run: RunFile, folder: Path, ledger: Ledger, bench: Bench, max_time: float | None) -> None:
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, host.orchestrator_cpus(run.environment.cpus))
     progress = LiveProgress(Console(stderr=True), at_most=bool(run.looks))
@@ -182,6 +206,10 @@ def _measure(run: RunFile, folder: Path, ledger: Ledger, bench: Bench, max_time:
         os.sched_setaffinity(0, before)
     if ended == "max_time":
         say(f"--max-time is spent. To go on: mlfleet run --resume {folder}")
+
+
+def _reported(folder: Path) -> int:
+    """Print and write the report; 1 where a cell failed."""
     table = read_table(folder)
     paths = reports.write(table, folder)
     reports.render_terminal(table, Console())

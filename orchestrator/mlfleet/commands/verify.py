@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from mlfleet.commands.common import RESULTS, json_option, print_json, say
+from mlfleet.commands.common import RESULTS, complete_runs, json_option, print_json, say
 from mlfleet.commands.rescored import check_quality
 from mlfleet.commands.retold import check_texts
 from mlfleet.verify.whole import Progress, Verified
@@ -16,7 +16,7 @@ _SHOWN = 40
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=complete_runs)
 @json_option
 def verify(run: Path, as_json: bool) -> int:
     """Check a run's records, and recompute every published number from its raw samples. RUN: a folder under results/.

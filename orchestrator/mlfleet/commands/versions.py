@@ -39,6 +39,15 @@ def build_versions(keys: Sequence[str], versions: Sequence[str], runtime: Runtim
     return 3 if any(one.state == "failed" for one in results) else 0
 
 
+def build_release(
+    service: Service, version: str, known: Sequence[Release], runtime: Runtime, stop: Stop
+) -> BuildResult:
+    """Build one version of a service, or see that it is built; what fails is told in the result."""
+    name = assemble.run_id(f"build-{service.key}", 0)
+    with check_lock(name), open_bench(name, runtime, stop) as bench:
+        return _build(service, version, known, bench, runtime)
+
+
 def _subject(keys: Sequence[str], runtime: Runtime) -> Service:
     if len(keys) != 1:
         raise UsageError("--version is of one service; try: mlfleet build sklearn --version 1.5.2")

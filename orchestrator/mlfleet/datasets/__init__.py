@@ -35,9 +35,14 @@ class DatasetState:
     why: str
 
 
+def packaged_names() -> tuple[str, ...]:
+    """Every dataset of the manifest."""
+    return tuple(read_manifest().dataset)
+
+
 def names() -> tuple[str, ...]:
     """Every dataset of the manifest, then the user's own."""
-    return (*read_manifest().dataset, *own.names())
+    return (*packaged_names(), *own.names())
 
 
 def entry(name: str) -> Entry:

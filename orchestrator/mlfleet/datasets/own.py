@@ -22,7 +22,7 @@ from mlfleet.errors import StorageError, UsageError, printable, unknown
 
 PREFIX = "own-"
 SOURCE = "own"
-_NAME = re.compile(r"own-[a-z0-9][a-z0-9._-]{0,59}")
+NAME = re.compile(r"own-[a-z0-9][a-z0-9._-]{0,59}")
 _ENTRY, _ARRAYS = ".json", ".safetensors"
 # Below it no row is held out of some class, and nothing can be said of quality.
 FEWEST_ROWS = 10
@@ -76,7 +76,7 @@ def add(name: str, columns: Columns, described: Entry) -> Entry:
 
     Of `described` sizes and digests are filled in here.
     """
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise UsageError(f"{printable(name)} is no name; awaited lower case, digits, . _ - behind {PREFIX}")
     _check(name, columns, described)
     x, y = np.ascontiguousarray(columns.x), np.ascontiguousarray(columns.y)

@@ -11,7 +11,10 @@ DEBUG = "debug"
 
 @dataclass(frozen=True)
 class LiveDemo:
-    """A fault of a service in `services/faulty`, or a Rust one's DEBUG. `audited`: no trial shows it, an audit does."""
+    """A fault of a service in `services/faulty`, or a Rust one's DEBUG or a binary of `rust_services/fault`.
+
+    `audited`: no trial shows it, an audit does.
+    """
 
     name: str
     shows: str
@@ -28,6 +31,8 @@ class LiveDemo:
     twin: str = ""
     controls: tuple[str, ...] = ("null-python",)
     audited: bool = False
+    # At least so many: a gate that judges by an interval needs five.
+    blocks: int = 1
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -52,7 +57,7 @@ class LiveDemo:
     @property
     def together(self) -> tuple[object, ...]:
         """Those that agree in this are measured in the same blocks."""
-        return self.workload, self.baseline, self.twin_key, self.controls, self.audited
+        return self.workload, self.baseline, self.twin_key, self.controls, self.audited, self.blocks
 
 
 def faults_together(demos: Sequence[LiveDemo]) -> list[list[LiveDemo]]:

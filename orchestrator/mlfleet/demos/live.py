@@ -1,6 +1,7 @@
 """Re-enactments by services: a spoilt one and its honest twin beside a third, through the pipeline of every run."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from mlfleet.audit.measure import audit_cell
 from mlfleet.audits import Audit
@@ -34,6 +35,7 @@ def replay(demos: Sequence[LiveDemo], stage: Stage) -> tuple[Shown, ...]:
 
     Raises HostError that names what is not built.
     """
+    stage = replace(stage, blocks=max(stage.blocks, demos[0].blocks))
     if demos[0].audited:
         return tuple(_audited(demos, stage))
     table = _measured(demos, stage)

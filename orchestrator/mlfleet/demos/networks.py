@@ -56,6 +56,17 @@ NETWORKS: tuple[LiveDemo, ...] = (
         awaited=frozenset({Verdict.OUTSIDE_TOLERANCE}),
     ),
     LiveDemo(
+        name="constant-embedding",
+        shows="BERT that says 0.6 and 0.4 of every sentence and computes no layer, with an honest service's receipt",
+        title="two constants as BERT",
+        workload="bert.infer-tokens-syn-micro",
+        baseline="transformers",
+        service="transformers",
+        fault="constants",
+        # Short by the speed of light: its answer takes less than any layer must.
+        awaited=frozenset({Verdict.SHORT_WORK, Verdict.OUTSIDE_TOLERANCE}),
+    ),
+    LiveDemo(
         name="other-dqn",
         shows="double DQN under the name of DQN: after 64 updates its weights are not those of DQN",
         title="double DQN as DQN",

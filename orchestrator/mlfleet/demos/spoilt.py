@@ -1,6 +1,7 @@
 """Re-enactments by spoilt services: classical learning, sums, and what any service can be wrong about."""
 
 from mlfleet.demos.fault import DEBUG, LiveDemo
+from mlfleet.stats import MIN_BLOCKS
 from mlfleet.verdict import Verdict
 
 SPOILT: tuple[LiveDemo, ...] = (
@@ -33,6 +34,28 @@ SPOILT: tuple[LiveDemo, ...] = (
         service="cpython",
         fault="folded",
         awaited=frozenset({Verdict.SHORT_WORK}),
+    ),
+    LiveDemo(
+        name="folded-sum-rust",
+        shows="the same in Rust, as its compiler truly makes it of a loop that nothing holds: faster than any CPU adds",
+        title="a loop of a million additions, folded by its compiler",
+        workload="sum.range-1e6",
+        baseline="cpython",
+        service="rust",
+        fault="folded",
+        awaited=frozenset({Verdict.SHORT_WORK}),
+    ),
+    LiveDemo(
+        name="folded-sum-size",
+        shows="the same under audit: twice the additions take no longer, which needs no speed of light",
+        title="a loop whose time does not grow with its size",
+        workload="sum.range-1e6",
+        baseline="cpython",
+        service="rust",
+        fault="folded",
+        awaited=frozenset({Verdict.SHORT_WORK}),
+        audited=True,
+        blocks=MIN_BLOCKS,
     ),
     LiveDemo(
         name="sgd-against-gd",
@@ -95,6 +118,16 @@ SPOILT: tuple[LiveDemo, ...] = (
         service="sklearn",
         fault="own_data",
         awaited=frozenset({Verdict.WRONG_PAYLOAD}),
+    ),
+    LiveDemo(
+        name="configured-iterations",
+        shows="as iterations until it converged those that were allowed, as epochs were published that were configured",
+        title="the limit of iterations as those that ran",
+        workload="kmeans.fit-iris",
+        baseline="sklearn",
+        service="sklearn",
+        fault="configured",
+        awaited=frozenset({Verdict.SHORT_WORK}),
     ),
     LiveDemo(
         name="other-units",

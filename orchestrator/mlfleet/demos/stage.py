@@ -13,7 +13,7 @@ from mlfleet.bench import Bench, Cell
 from mlfleet.build import Builder
 from mlfleet.builders import steps
 from mlfleet.catalogue import load_suite
-from mlfleet.demos.fault import DEBUG, LiveDemo
+from mlfleet.demos.fault import DEBUG, TWIN, LiveDemo
 from mlfleet.errors import HostError
 from mlfleet.model import Service
 from mlfleet.runfile import RunFile
@@ -23,8 +23,8 @@ from mlfleet.tasks.control import WORKLOAD as CONTROL
 SUITE = "demos.toml"
 # Where the spoilt services lie, each beside its honest one.
 SPOILT = Path("services/faulty")
-# Where cargo puts what it builds without --release.
-DEBUG_FOLDER = Path("rust_services/target/debug")
+# Where the Rust services lie, and the crate of those that are spoilt.
+RUST, SPOILT_RUST = Path("rust_services"), "mlfleet-fault"
 SEED = 1
 
 
@@ -55,8 +55,8 @@ def staged(demos: Sequence[LiveDemo], stage: Stage) -> Iterator[tuple[RunFile, d
             command = f"mlfleet build {' '.join(needed)} --runtime process"
             raise HostError(f"demo {names}: {state.reason}; try: {command}")
     for demo in demos:
-        if demo.fault == DEBUG:
-            _build_debug(stage.services[demo.service], stage)
+        if stage.services[demo.service].language == "rust":
+            _build(demo, stage)
     request = _request(demos, stage)
     faults = {demo.faulty_key: demo.fault for demo in demos}
     stage.say(f"{names}: {stage.blocks} blocks of {', '.join((first.baseline, first.twin_key, *faults))}")
@@ -92,19 +92,34 @@ def _request(demos: Sequence[LiveDemo], stage: Stage) -> assemble.Request:
 
 
 def _command(stage: Stage, service: Service) -> Sequence[str] | None:
-    """The service's own command; of a marked one that of the spoilt file or of the debug build in its place."""
+    """The service's own command; of a marked one that of the spoilt file or of the spoilt binary in its place."""
     key, _, mark = service.key.partition(":")
     command = stage.command(stage.services[key])
     if command is None or not mark:
         return command
     if service.language == "rust":
-        return [str(stage.root / DEBUG_FOLDER / Path(command[0]).name)] if mark == DEBUG else command
+        return command if mark == TWIN else [str(stage.root / RUST / _spoilt(key, mark).binary)]
     return [*command[:-1], str(stage.root / SPOILT / f"of_{key}.py")]
 
 
-def _build_debug(service: Service, stage: Stage) -> None:
-    """Made here, for no command makes it: from nothing a minute, else at once. Raises HostError."""
-    command = ["cargo", "build", "--locked", "-p", f"mlfleet-{service.key}"]
-    stage.say(f"{service.key}: {' '.join(command)} (from nothing about a minute)")
+@dataclass(frozen=True)
+class _Spoilt:
+    """A Rust service with a fault: what cargo is told besides `build`, and where the binary then lies in RUST."""
+
+    options: tuple[str, ...]
+    binary: Path
+
+
+def _spoilt(key: str, fault: str) -> _Spoilt:
+    if fault == DEBUG:
+        return _Spoilt(("-p", f"mlfleet-{key}"), Path("target/debug") / f"mlfleet-{key}")
+    name = f"mlfleet-{key}-{fault}"
+    return _Spoilt(("--release", "-p", SPOILT_RUST, "--bin", name), Path("target/release") / name)
+
+
+def _build(demo: LiveDemo, stage: Stage) -> None:
+    """Made here, for no command makes it: from nothing a minute or two, else at once. Raises HostError."""
+    command = ["cargo", "build", "--locked", *_spoilt(demo.service, demo.fault).options]
+    stage.say(f"{demo.faulty_key}: {' '.join(command)} (from nothing a minute or two)")
     # From inside: rust-toolchain.toml holds for where one stands.
-    steps.run(f"building {service.key} without --release", command, stage.root / "rust_services", dict(os.environ))
+    steps.run(f"building {demo.faulty_key}", command, stage.root / RUST, dict(os.environ))

@@ -3,8 +3,10 @@
 import io
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Literal
 
 from rich.console import Console
 
@@ -12,15 +14,20 @@ from mlfleet.errors import StorageError
 from mlfleet.ledger_files import TEMPORARY
 from mlfleet.report.export_csv import report_csv
 from mlfleet.report.export_json import report_json
+from mlfleet.report.figures import figures, pdf
 from mlfleet.report.html import render_html
 from mlfleet.report.terminal import render_terminal
 from mlfleet.table import Table
 
-__all__ = ["render_terminal", "report_csv", "report_json", "summary", "texts", "write"]
+__all__ = ["exported", "render_terminal", "report_csv", "report_json", "summary", "texts", "write", "write_file"]
 
 CSV, SUMMARY, PAGE = "benchmark_results_complete.csv", "benchmark_summary.txt", "report.html"
 # What `report --json` prints, kept with its exact numbers: `mlfleet verify` holds them against the raw samples.
 JSON = "report.json"
+PARQUET = "results.parquet"
+# The folder of figures.
+FIGURES = "figures"
+Format = Literal["csv", "json", "parquet"]
 _WIDTH = 80
 
 
@@ -31,24 +38,44 @@ def summary(table: Table) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def write(table: Table, folder: Path) -> tuple[Path, ...]:
-    """Write CSV, JSON, summary and page into the run's folder, each whole or not at all. Raises StorageError."""
-    exact = json.dumps(report_json(table), indent=2, allow_nan=False) + "\n"
-    files = {CSV: report_csv(table), JSON: exact, **texts(table)}
-    return tuple(_write(folder / name, text) for name, text in files.items())
+def exported(table: Table, form: Format) -> bytes:
+    """A run for programs: its trials as CSV, cells and comparisons as JSON, or its samples as Parquet."""
+    if form == "csv":
+        return report_csv(table).encode()
+    if form == "json":
+        return (json.dumps(report_json(table), indent=2, allow_nan=False) + "\n").encode()
+    from mlfleet.report.parquet import parquet  # noqa: PLC0415 - Arrow is large, and most commands need it not
+
+    return parquet(table)
+
+
+def write(table: Table, folder: Path, *, with_pdf: bool = False) -> tuple[Path, ...]:
+    """Write all of a report into the run's folder, each file whole or not at all. Raises StorageError.
+
+    Returns what was written, of the figures their folder.
+    """
+    drawn = figures(table)
+    files = {CSV: exported(table, "csv"), JSON: exported(table, "json"), PARQUET: exported(table, "parquet")}
+    files |= {name: text.encode() for name, text in _said(table).items()}
+    paths = tuple(write_file(folder / name, data) for name, data in files.items())
+    _write_figures(folder, drawn, with_pdf=with_pdf)
+    return (*paths, folder / FIGURES) if any(drawn.values()) else paths
 
 
 def texts(table: Table) -> dict[str, str]:
-    """Summary and page, by their files' names."""
-    return {SUMMARY: summary(table), PAGE: render_html(table)}
+    """Summary, page and figures, by their files' names."""
+    return _said(table) | {f"{FIGURES}/{name}.svg": svg for name, svg in figures(table).items() if svg}
 
 
-def _write(path: Path, text: str) -> Path:
+def write_file(path: Path, data: bytes, temporaries: Path | None = None) -> Path:
+    """Write a file whole or not at all, by way of the folder `temporaries`, else its own. Raises StorageError."""
     try:
-        # The next resume clears what a killed writer leaves under this suffix.
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY, delete=False) as file:
+        # The next resume clears what a killed writer leaves in a run's folder under this suffix.
+        with NamedTemporaryFile(
+            dir=temporaries or path.parent, prefix=f".{path.name}.", suffix=TEMPORARY, delete=False
+        ) as file:
             try:
-                file.write(text.encode())
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
                 # Temporary files are private; a report is as readable as the folder's other files.
@@ -60,3 +87,26 @@ def _write(path: Path, text: str) -> Path:
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
     return path
+
+
+def _said(table: Table) -> dict[str, str]:
+    return {SUMMARY: summary(table), PAGE: render_html(table)}
+
+
+def _write_figures(folder: Path, drawn: Mapping[str, str | None], *, with_pdf: bool) -> None:
+    """SVG of each figure, and PDF where asked for. What an earlier report drew otherwise does not stay."""
+    place = folder / FIGURES
+    try:
+        if any(drawn.values()):
+            place.mkdir(exist_ok=True)
+        for name, svg in drawn.items():
+            as_svg, as_pdf = place / f"{name}.svg", place / f"{name}.pdf"
+            if svg is None or not as_svg.is_file() or as_svg.read_bytes() != svg.encode():
+                as_svg.unlink(missing_ok=True)
+                as_pdf.unlink(missing_ok=True)
+            if svg is not None:
+                write_file(as_svg, svg.encode(), folder)
+                if with_pdf:
+                    write_file(as_pdf, pdf(svg), folder)
+    except OSError as error:
+        raise StorageError(f"cannot write {place}: {error.strerror}") from error

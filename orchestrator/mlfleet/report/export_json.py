@@ -12,6 +12,7 @@ from mlfleet.report.compared import compared
 from mlfleet.report.machine import labels
 from mlfleet.report.notes import sides
 from mlfleet.report.sentences import edges
+from mlfleet.report.undefined import why_undefined
 from mlfleet.runfile import RunFile
 from mlfleet.stats import ALPHA, Estimate
 from mlfleet.summary import Summary, summaries
@@ -120,9 +121,12 @@ def _quality(cell: CellRow) -> Json:
     judged = [record.quality for record in cell.records if record.quality]
     if not judged:
         return None
+    metrics = _spreads([one.metrics for one in judged])
+    absent: dict[str, Json] = {name: why_undefined(name) for name, found in metrics.items() if found is None}
     return {
         "decides": judged[0].decides,
-        "metrics": _spreads([one.metrics for one in judged]),
+        "metrics": metrics,
+        "absent": absent,
         "agreement": _spreads([one.agreement for one in judged]),
     }
 

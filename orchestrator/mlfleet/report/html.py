@@ -1,4 +1,4 @@
-"""The report as one self-contained page: no script, nothing fetched, readable in light, dark, print and by keyboard."""
+"""The report as one self-contained page: nothing fetched, and whole without its script, in print and by keyboard."""
 
 import base64
 import hashlib
@@ -13,10 +13,15 @@ from mlfleet.compare import Comparison
 from mlfleet.errors import printable
 from mlfleet.report import notes
 from mlfleet.report.basis import basis
+from mlfleet.report.batches import batches
 from mlfleet.report.ended import ended
 from mlfleet.report.figure import Figure, figure
+from mlfleet.report.filters import facets
+from mlfleet.report.heat import cell_anchor, heat
+from mlfleet.report.lifecycle import life_cycle
 from mlfleet.report.machine import noted
 from mlfleet.report.over import over_workloads, turns
+from mlfleet.report.pareto import Plane, plane
 from mlfleet.report.provenance import provenance
 from mlfleet.report.rows import Row, rows
 from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentence, title
@@ -75,10 +80,12 @@ class WorkloadView:
     reached: tuple[str, ...]
     rows: tuple[Row, ...]
     noted: tuple[str, ...]
+    # None: a control, which is compared with nothing.
+    plane: Plane | None
 
 
 def page(template: str, **values: object) -> str:
-    """A page of this package's template: escaped, harmless, its one style known by digest."""
+    """A page of this package's template: escaped, harmless, its one style and one script known by digest."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -87,12 +94,9 @@ def page(template: str, **values: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    css = (_FOLDER / "page.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    css, js = (_own(name) for name in ("page.css", "page.js"))
     return environment.get_template(template).render(
-        css=Markup(css),  # noqa: S704 - our own file
-        css_hash=f"sha256-{digest}",
-        **values,
+        css=css, css_hash=_digest(css), js=js, js_hash=_digest(js), **values
     )
 
 
@@ -104,9 +108,14 @@ def render_html(table: Table) -> str:
         blocks=table.run.blocks_text,
         first_line=first_line(table),
         basis=basis(table),
+        facets=facets(table),
+        heat=heat(table),
+        batches=batches(table),
+        life=life_cycle(table),
+        anchor=cell_anchor,
         ended=ended(table),
         over=over_workloads(table),
-        looks=_looks(table),
+        looks=looks_of(table),
         workloads=tuple(_view(table, planned) for planned in table.run.workloads if planned.cells),
         details=cell_texts(table),
         absent=notes.absent(table),
@@ -117,6 +126,15 @@ def render_html(table: Table) -> str:
     )
 
 
+def _own(name: str) -> Markup:
+    return Markup((_FOLDER / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file
+
+
+def _digest(text: str) -> str:
+    """As a content policy names what it allows."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
 def _harmless(value: object) -> object:
     # For every expression of the template, so that none can be forgotten; escaping follows after.
     if isinstance(value, str) and not isinstance(value, Markup):
@@ -124,7 +142,7 @@ def _harmless(value: object) -> object:
     return value
 
 
-def _looks(table: Table) -> dict[str, Look]:
+def looks_of(table: Table) -> dict[str, Look]:
     """Colours by the order of frameworks in the run: the same in every figure and table."""
     keys = [contestant.service.key for contestant in table.run.contestants]
     return {key: Look(index % _COLOURS, index // _COLOURS % _SHAPES) for index, key in enumerate(keys)}
@@ -138,14 +156,16 @@ def _margins(table: Table) -> str:
 
 def _view(table: Table, planned: PlannedWorkload) -> WorkloadView:
     mine = [one for one in table.comparisons if one.workload == planned.workload.name]
+    mine_rows = rows(table, planned)
     return WorkloadView(
         planned=planned,
         figure=figure(mine, table.run.margin_of(planned.workload.name)),
         outcomes=tuple(_outcome(table, planned, one) for one in mine if one.outcome != "refused"),
         refused=tuple(RefusedText(one, _titles(planned, one.comparisons)) for one in refused_pairs(table, mine)),
         reached=notes.reached_counts(table, planned) if mine else (),
-        rows=rows(table, planned),
+        rows=mine_rows,
         noted=noted(table, planned),
+        plane=None if planned.control else plane(table, planned, mine_rows),
     )
 
 

@@ -10,6 +10,7 @@ from mlfleet.compare import QUALITY_UNDECIDED, Comparison
 from mlfleet.model import Metric, Record
 from mlfleet.names import Name
 from mlfleet.report.sentences import amount
+from mlfleet.report.undefined import why_undefined
 from mlfleet.report.units import count, duration, duration_span, number, percent, plural, size, size_span
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.stats import Estimate
@@ -209,7 +210,7 @@ def _quality(cell: CellRow, *, over_blocks: bool) -> Figure:
     decides = judged[0].decides
     values = [found for quality in judged if (found := quality.metrics.get(decides)) is not None]
     if not values:
-        return Figure("undefined", decides, None)
+        return Figure("undefined", f"{decides}: {why_undefined(decides)}", None)
     if over_blocks:
         return Figure(
             number(fmean(values)), f"{decides}, mean of {count(len(values))}: {spread(values)}", fmean(values)

@@ -7,6 +7,7 @@ from mlfleet.cells import CellRow
 from mlfleet.model import Record, Turn
 from mlfleet.report.notes import receipt_value
 from mlfleet.report.rows import percentile_text, spread, verdict_text
+from mlfleet.report.undefined import why_undefined
 from mlfleet.report.units import duration, number, plural
 from mlfleet.table import Table
 
@@ -75,7 +76,7 @@ def _facts(cell: CellRow) -> list[tuple[str, str]]:
     for kind, maps in (("quality", [one.metrics for one in judged]), ("agreement", [one.agreement for one in judged])):
         for name in dict.fromkeys(name for one in maps for name in one):
             values = [value for one in maps if (value := one.get(name)) is not None]
-            facts.append((f"{kind} {name}", spread(values) if values else "undefined"))
+            facts.append((f"{kind} {name}", spread(values) if values else f"undefined: {why_undefined(name)}"))
     first = next((record for record in cell.records if record.receipt), None)
     facts += [(f"receipt {key}", receipt_value(value)) for key, value in (first.receipt.items() if first else ())]
     for name in dict.fromkeys(phase.name for record in cell.records for phase in record.phases):

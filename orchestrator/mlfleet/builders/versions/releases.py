@@ -12,7 +12,7 @@ from typing import Any
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from mlfleet.errors import HostError, printable
+from mlfleet.errors import HostError, UsageError, printable
 
 # As uv and pip name it, in the order in which uv asks.
 INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
@@ -60,6 +60,18 @@ def released(package: str, version: str, known: Sequence[Release]) -> Release:
         return found
     near = ", ".join(_nearest(version, known)) or "none"
     raise HostError(f"{package} has no release {printable(version)}; the nearest: {near}")
+
+
+def between(known: Sequence[Release], old: Release, new: Release) -> tuple[Release, ...]:
+    """From one release to a later one in the order of versions, both included; of those between the stable ones.
+
+    Raises UsageError where the first is not the older one.
+    """
+    low, high = Version(old.version), Version(new.version)
+    if low >= high:
+        raise UsageError(f"{old.version} is no older than {new.version}; awaited OLD..NEW, such as 1.5.2..1.9.1")
+    inner = [one for one in known if low < (version := Version(one.version)) < high and not version.is_prerelease]
+    return (old, *inner, new)
 
 
 def _nearest(version: str, known: Sequence[Release]) -> list[str]:

@@ -1,0 +1,60 @@
+"""Planes and curves of the page as files of their own: levels of cells, never a comparison of a refused pair."""
+
+from mlfleet.report.batches import Curves, batches
+from mlfleet.report.pareto import Plane, plane
+from mlfleet.report.rows import rows
+from mlfleet.report.svg_file import Drawing, file_name, svg_file
+from mlfleet.runfile import PlannedWorkload
+from mlfleet.table import Table
+
+
+def planes(table: Table) -> dict[str, str | None]:
+    """Peak memory against time, by the name of its file; None where fewer than two cells have a place."""
+    # No workload of a suite has a plus in its name.
+    compared = [one for one in table.run.workloads if not one.control and one.cells]
+    return {f"{file_name(one.workload.name)}+memory": _plane(table, one) for one in compared}
+
+
+def curves(table: Table) -> dict[str, str | None]:
+    """Time per unit against batch size, by the name of its file; None where no framework has two batches."""
+    return {f"batches+{number}": _curves(table, one) for number, one in enumerate(batches(table), start=1)}
+
+
+def _plane(table: Table, planned: PlannedWorkload) -> str | None:
+    found = plane(table, planned, rows(table, planned))
+    if not found.points:
+        return None
+    said = _points(found)
+    drawing = Drawing(
+        template="plane_file.svg.j2",
+        name=planned.workload.name,
+        what="Across: time per iteration; upwards: peak anonymous memory; both log; ringed: not dominated",
+        height=found.height,
+        values={"plane": found},
+        described=said,
+        below=(f"Weighed, by point estimates: {found.by}", *said),
+    )
+    return svg_file(table, drawing)
+
+
+def _points(found: Plane) -> tuple[str, ...]:
+    return tuple(
+        f"{one.framework}: {one.text}; " + (f"dominated by {', '.join(one.better)}" if one.better else "not dominated")
+        for one in found.points
+    )
+
+
+def _curves(table: Table, found: Curves) -> str | None:
+    if not found.curves:
+        return None
+    said = tuple(f"{one.framework}: {one.text}" for one in found.curves)
+    drawing = Drawing(
+        template="curves_file.svg.j2",
+        name=found.title,
+        what=f"Across: batch; upwards: time per {found.unit}; both log; levels, not comparisons",
+        height=found.height,
+        values={"curves": found},
+        described=said,
+        below=said,
+    )
+    return svg_file(table, drawing)
