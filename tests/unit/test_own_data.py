@@ -130,9 +130,11 @@ def test_what_was_added_is_listed_loaded_and_planned_with(tmp_path, capsys):
     assert "svc_ovo.fit" not in told
     dataset = datasets.load("own-churn")
     assert (dataset.target, dataset.label, len(dataset.train), len(dataset.test)) == ("classes", "real", 32, 8)
-    case = tasks.get("knn_classify.predict").case(dataset, {"k": 3}, 1)
+    case = tasks.get("knn_classify.predict").case(dataset, {"k": 3, "index": "brute", "batch": "all"}, 1)
     assert case.inputs["x_train"].shape == (32, 3)
-    text = SUITE.format(task="knn_classify.predict", dataset="own-churn", params="k = 3")
+    text = SUITE.format(
+        task="knn_classify.predict", dataset="own-churn", params='k = 3, index = "brute", batch = "all"'
+    )
     assert load_suite(str(file(tmp_path, text, "mine.toml"))).workloads[0].dataset == "own-churn"
     assert status(["data", "own-churn", "--list", "--json"]) == 0
     (listed,) = json.loads(capsys.readouterr().out)
@@ -152,7 +154,7 @@ def test_the_same_file_is_the_same_data_on_every_host(tmp_path, monkeypatch):
 def test_a_task_whose_right_answers_are_kept_beforehand_cannot_be_asked(tmp_path):
     add(table(tmp_path), "--name", "churn", "--target", "classes")
     text = SUITE.format(task="svc_ovo.fit", dataset="own-churn", params='c = 1.0, kernel = "rbf", gamma = "scale"')
-    with pytest.raises(UsageError, match="right answers are kept of others alone"):
+    with pytest.raises(UsageError, match="right answers are kept of the manifest's alone"):
         load_suite(str(file(tmp_path, text, "mine.toml")))
 
 

@@ -148,7 +148,16 @@ def test_keys_words_and_names_are_those_of_the_parser():
         assert table["properties"]["threads"]["items"]["enum"] == list(catalogue.THREADS)
         assert table["additionalProperties"] is False
     assert ROW["properties"]["task"]["enum"] == list(tasks.names())
-    assert ROW["properties"]["dataset"]["enum"] == list(datasets.names())
+    packaged, own = ROW["properties"]["dataset"]["anyOf"]
+    assert packaged["enum"] == list(datasets.packaged_names())
+    assert re.search(own["pattern"], "own-churn")
+    assert not re.search(own["pattern"], "churn")
+    takes_own = {
+        row["properties"]["task"]["enum"][0] for row in ROW["anyOf"] if "anyOf" in row["properties"]["dataset"]
+    }
+    assert {"ridge.fit", "kmeans.fit", "knn_classify.predict"} <= takes_own
+    # A golden of each payload, and a text.
+    assert takes_own.isdisjoint({"svc_ovo.fit", "bert.infer"})
     branches = {branch["properties"]["task"]["enum"][0]: branch["properties"]["params"] for branch in ROW["anyOf"]}
     assert list(branches) == list(tasks.names())
     for name, params in branches.items():
