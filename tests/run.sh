@@ -27,7 +27,7 @@ rust() {
     cargo test --quiet --release --locked -p "$package"
   done
 }
-unit() { $bin/python -m pytest -q tests/unit; }
+unit() { $bin/python -m pytest -q -n 2 tests/unit; }
 data() { $bin/mlfleet data; }
 build-process() {
   $bin/mlfleet build --runtime process
