@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -86,18 +87,9 @@ class WorkloadView:
 
 def page(template: str, **values: object) -> str:
     """A page of this package's template: escaped, harmless, its one style and one script known by digest."""
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_harmless,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     css, js = (_own(name) for name in ("page.css", "page.js"))
-    return environment.get_template(template).render(
-        css=css, css_hash=_digest(css), js=js, js_hash=_digest(js), **values
-    )
+    made = _environment().get_template(template)
+    return made.render(css=css, css_hash=_digest(css), js=js, js_hash=_digest(js), **values)
 
 
 def render_html(table: Table) -> str:
@@ -115,7 +107,7 @@ def render_html(table: Table) -> str:
         anchor=cell_anchor,
         ended=ended(table),
         over=over_workloads(table),
-        looks=_looks(table),
+        looks=looks_of(table),
         workloads=tuple(_view(table, planned) for planned in table.run.workloads if planned.cells),
         details=cell_texts(table),
         absent=notes.absent(table),
@@ -123,6 +115,19 @@ def render_html(table: Table) -> str:
         provenance=provenance(table),
         margin=_margins(table),
         narrow=(*notes.how_to_narrow(table), *turns(table)),
+    )
+
+
+@cache
+def _environment() -> Environment:
+    # Kept: to compile the templates takes longer than to fill one in, and each figure of a run is one.
+    return Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_harmless,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
@@ -142,7 +147,7 @@ def _harmless(value: object) -> object:
     return value
 
 
-def _looks(table: Table) -> dict[str, Look]:
+def looks_of(table: Table) -> dict[str, Look]:
     """Colours by the order of frameworks in the run: the same in every figure and table."""
     keys = [contestant.service.key for contestant in table.run.contestants]
     return {key: Look(index % _COLOURS, index // _COLOURS % _SHAPES) for index, key in enumerate(keys)}

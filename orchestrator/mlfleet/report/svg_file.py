@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 
-from mlfleet.report.html import _looks as looks_of
-from mlfleet.report.html import page
+from mlfleet.report.html import looks_of, page
 from mlfleet.table import Table
 
 _CSS = Path(__file__).parent / "page.css"
