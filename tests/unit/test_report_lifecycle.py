@@ -120,7 +120,7 @@ def test_a_refused_pair_has_figures_and_no_verdict():
     records = [half(record) for record in samples.records(bad, VERDICT_FROM)]
     table = fold(samples.run_file(bad, VERDICT_FROM), records)
     assert verdicts(table) == {}
-    assert of_cell(table, "linfa")["first answer"].text == "504 ms"
+    assert of_cell(table, "linfa")["first answer"].text == "504.0 ms"
     (row,) = [row for row in life_cycle(table).cells if row.framework == "linfa"]
     assert row.verdict == "INVALID outside_tolerance"
     assert life_cycle(table).words.endswith("there is none here.")

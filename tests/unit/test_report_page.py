@@ -161,3 +161,14 @@ def test_a_long_run_leaves_samples_in_the_ledger_and_says_so():
     page = render_html(samples.table(cells, blocks=MOST_SAMPLES // 20))
     assert len(page.encode()) < 2_000_000
     assert re.search(r"[\d,]+ more trials in ledger\.jsonl", page)
+
+
+def test_a_whole_fleet_stays_under_two_megabytes():
+    keys = ["sklearn", "linfa", "candle", *(f"framework-{number}" for number in range(9))]
+    cells = {
+        f"ridge.fit-data{number}": {
+            key: samples.Cell(1e6 * (1 + place), 50 + 9 * place) for place, key in enumerate(keys)
+        }
+        for number in range(18)
+    }
+    assert len(render_html(samples.table(cells, blocks=10)).encode()) < 2_000_000

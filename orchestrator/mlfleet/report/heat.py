@@ -15,7 +15,7 @@ from mlfleet.verdict import Verdict
 
 # An outcome; else the baseline itself, a cell that is compared with nothing, a framework that takes no part.
 State = Literal["different", "equivalent", "inconclusive", "refused", "baseline", "alone", "absent"]
-# Factors from which on a colour is one step darker; page.css has as many of each hue.
+# Factors from which on a colour is one step stronger; page.css has as many of each hue.
 STEPS = (1.0, 1.25, 2.0, 5.0)
 # What an id may hold as it is, so that it needs no escape in an address.
 _PLAIN = re.compile(r"[^A-Za-z0-9._-]")
@@ -50,7 +50,7 @@ class HeatRow:
 
 @dataclass(frozen=True)
 class Heat:
-    """The table, and where its colours get darker, in words."""
+    """The table, and where its colours get stronger, in words."""
 
     frameworks: tuple[str, ...]
     rows: tuple[HeatRow, ...]

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -86,18 +87,9 @@ class WorkloadView:
 
 def page(template: str, **values: object) -> str:
     """A page of this package's template: escaped, harmless, its one style and one script known by digest."""
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_harmless,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     css, js = (_own(name) for name in ("page.css", "page.js"))
-    return environment.get_template(template).render(
-        css=css, css_hash=_digest(css), js=js, js_hash=_digest(js), **values
-    )
+    made = _environment().get_template(template)
+    return made.render(css=css, css_hash=_digest(css), js=js, js_hash=_digest(js), **values)
 
 
 def render_html(table: Table) -> str:
@@ -123,6 +115,19 @@ def render_html(table: Table) -> str:
         provenance=provenance(table),
         margin=_margins(table),
         narrow=(*notes.how_to_narrow(table), *turns(table)),
+    )
+
+
+@cache
+def _environment() -> Environment:
+    # Kept: to compile the templates takes longer than to fill one in, and each figure of a run is one.
+    return Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_harmless,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

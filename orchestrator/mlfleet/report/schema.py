@@ -43,9 +43,9 @@ def _report() -> dict[str, object]:
 
 def _line() -> dict[str, object]:
     """Its body is that of its kind."""
-    adapters = [(kind, TypeAdapter(type_)) for kind, type_ in _BODIES.items()]
-    bodies, shared = TypeAdapter.json_schemas([(kind, "validation", adapter) for kind, adapter in adapters])
-    by_kind = {kind: bodies[kind, "validation"] for kind, _ in adapters}
+    adapters = {kind: TypeAdapter[object](type_) for kind, type_ in _BODIES.items()}
+    bodies, shared = TypeAdapter.json_schemas([(kind, "validation", adapter) for kind, adapter in adapters.items()])
+    by_kind = {kind: bodies[kind, "validation"] for kind in adapters}
     nothing = {"type": "object", "additionalProperties": False}
     properties: dict[str, object] = {
         "schema": {"const": SCHEMA},

@@ -12,7 +12,7 @@ from mlfleet.report.units import duration, number, plural
 from mlfleet.table import Table
 
 # Samples that a page holds, over all its cells: beyond, it would no longer open in a blink. All are in the ledger.
-MOST_SAMPLES = 40_000
+MOST_SAMPLES = 30_000
 _LOG_LINES = 30
 
 
