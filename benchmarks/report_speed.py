@@ -20,9 +20,11 @@ from typing import TypeVar, get_args
 
 from mlfleet import report
 from mlfleet.codec import encode
+from mlfleet.commands.report import read_table
 from mlfleet.ledger import Ledger
+from mlfleet.ledger_counted import read_counted
 from mlfleet.ledger_files import Files
-from mlfleet.ledger_lines import BlockBody, read_records, read_stops
+from mlfleet.ledger_lines import BlockBody
 from mlfleet.report import Format
 from mlfleet.report.figures import figures
 from mlfleet.report.html import render_html
@@ -88,8 +90,7 @@ def measure(folder: Path, records: int) -> Watch:
     watch = Watch()
     watch("generate", lambda: generate(folder, records))
     run = read_run(folder)
-    found = watch("read records", lambda: read_records(folder))
-    stops = watch("read stops", lambda: read_stops(folder))
+    found, stops = watch("read", lambda: read_counted(folder))
     table = watch("fold", lambda: fold(run, found, (), stops))
     for form in get_args(Format):
         watch(form, partial(report.exported, table, form))
@@ -102,7 +103,7 @@ def measure(folder: Path, records: int) -> Watch:
 def profiled(folder: Path) -> None:
     """Print what the whole of `mlfleet report` spends its time in."""
     profile = cProfile.Profile()
-    profile.runcall(lambda: report.write(fold(read_run(folder), read_records(folder), (), read_stops(folder)), folder))
+    profile.runcall(lambda: report.write(read_table(folder), folder))
     pstats.Stats(profile).sort_stats("tottime").print_stats(TOP)
 
 
