@@ -269,8 +269,7 @@ def test_an_audit_of_too_few_blocks_is_a_usage_error_before_anything_starts(caps
 
 def test_every_report_beside_a_failed_audit_shows_the_images_cells_of_that_task_as_invalid(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "read_run", lambda _folder: samples.run_file())
-    monkeypatch.setattr(report, "read_records", lambda _folder: samples.records())
-    monkeypatch.setattr(report, "read_stops", lambda _folder: {})
+    monkeypatch.setattr(report, "read_counted", lambda _folder: (samples.records(), []))
     monkeypatch.setattr(report, "RESULTS", tmp_path / "elsewhere")
     assert report.read_table(tmp_path / "run").cell("kmeans.fit-iris", "linfa").verdict is Verdict.OK
     audits.keep(tmp_path, audit(f"sha256:{samples.SHA}", task="kmeans.fit"))

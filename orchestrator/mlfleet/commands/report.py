@@ -8,14 +8,15 @@ from rich.console import Console
 from mlfleet import audits
 from mlfleet import report as reports
 from mlfleet.commands.common import RESULTS, complete_runs, json_option, print_json
-from mlfleet.ledger_lines import read_records, read_stops
+from mlfleet.ledger_counted import read_counted
 from mlfleet.runfile import read_run
 from mlfleet.table import Table, fold
 
 
 def read_table(folder: Path) -> Table:
     """The run in a folder, folded, with what audits found of its images. Raises StorageError."""
-    return fold(read_run(folder), read_records(folder), audits.read((RESULTS, folder.parent)), read_stops(folder))
+    run, (records, stops) = read_run(folder), read_counted(folder)
+    return fold(run, records, audits.read((RESULTS, folder.parent)), stops)
 
 
 @click.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 from mlfleet import audits
 from mlfleet import report as reports
 from mlfleet.errors import MlfleetError
-from mlfleet.ledger_lines import read_records, read_stops
+from mlfleet.ledger_counted import read_counted
 from mlfleet.runfile import read_run
 from mlfleet.table import Table, fold
 from mlfleet.verify.findings import Findings
@@ -30,7 +30,7 @@ def check_texts(folder: Path, found_audits: Sequence[Path], findings: Findings) 
     if not names:
         return
     try:
-        run, records, stops = read_run(folder), read_records(folder), read_stops(folder)
+        run, (records, stops) = read_run(folder), read_counted(folder)
         known = dict.fromkeys((audits.read(found_audits), ()))
         tables = [fold(run, records, some, stops) for some in known]
         made = [reports.texts(table) for table in tables]
