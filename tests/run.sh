@@ -27,7 +27,11 @@ rust() {
     cargo test --quiet --release --locked -p "$package"
   done
 }
-unit() { $bin/python -m pytest -q -n 2 tests/unit; }
+unit() {
+  # Tasks are tested on the data of smoke, of which one set is fetched.
+  $bin/mlfleet data --suite smoke >/dev/null
+  $bin/python -m pytest -q -n 2 tests/unit
+}
 data() { $bin/mlfleet data; }
 build-process() {
   $bin/mlfleet build --runtime process
