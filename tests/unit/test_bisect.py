@@ -12,11 +12,13 @@ from mlfleet.across.bisection import Bisection, Site, lines
 from mlfleet.across.known import FILE, Known, Question, keep, read
 from mlfleet.across.sides import Ends, Sought, differs, ends, side
 from mlfleet.builders.versions.releases import Release, between
+from mlfleet.catalogue import load_suite
 from mlfleet.commands import bisect as command
 from mlfleet.errors import HostError, InterruptedRun, StorageError, UsageError
 from mlfleet.table import fold
 from mlfleet.tasks.base import Reached
 from mlfleet.verdict import Verdict
+from runs import write_run
 from samples import RESTLESS, UNTRAINED, Cell, contestant, record, run_file
 
 SIXTEEN = tuple(f"1.{minor}" for minor in range(16))
@@ -451,3 +453,32 @@ def test_another_question_in_the_same_folder_is_refused(host, tmp_path, capsys):
     bisected(tmp_path)
     assert bisected(tmp_path, "--threshold", "5") == 2
     assert "answers another question (threshold differ)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_release_is_measured_with_both_ends_as_run_does_it_or_its_run_goes_on(there, tmp_path, monkeypatch):
+    cells = {
+        NAME: {"kit:1.0": STEADY, "kit:1.15": times(1.5), "kit:1.7": STEADY},
+        "control.noop": {"null-rust": Cell(21.0, 2.0, metric="equal", quality=1.0)},
+    }
+    events = []
+
+    def new(asked, suite, _name, folder, max_time, _stop):
+        events.append((asked.frameworks, asked.workloads, [(one.key, one.text) for one in asked.images], max_time))
+        write_run(folder, cells)
+
+    monkeypatch.setattr(command, "measure_new", new)
+    monkeypatch.setattr(command, "begun_in", lambda folder: folder)
+    monkeypatch.setattr(command, "measure_on", lambda run, folder, max_time, stop: events.append((run, folder)))
+    folder = tmp_path / "1.7"
+    if there:
+        write_run(folder, cells)
+        (folder / "report.html").unlink()
+    live = command._Live(QUESTION, None, command._options(QUESTION), load_suite("smoke"), (), tmp_path, None)
+    live = replace(live, service=replace(contestant("kit").service, key="kit"))
+    by_old, by_new = live._measure("1.7", ("1.0", "1.15", "1.7"))
+    images = [("kit", "1.0"), ("kit", "1.15"), ("kit", "1.7")]
+    assert events == [(folder, folder) if there else (("kit",), (NAME,), images, None)]
+    assert [{one.baseline for one in table.comparisons} for table in (by_old, by_new)] == [{"kit:1.0"}, {"kit:1.15"}]
+    assert side(by_old, by_new, SOUGHT, "metric", "kit:1.7").like == "old"
+    assert (folder / "report.html").is_file()
