@@ -1,6 +1,7 @@
 """Another release of a framework: pinned, resolved, and resolved as of its day where today's packages break it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from mlfleet.builders.state import BuildState
 from mlfleet.builders.versions.build import Tools, build_version
 from mlfleet.builders.versions.releases import INDEX, Release, released, releases
 from mlfleet.builders.versions.tree import lay_out, pinned_package, tree_of
-from mlfleet.errors import HostError
+from mlfleet.errors import HostError, UsageError
 from mlfleet.model import Service
 
 SERVICE = Service("kit", "python", "mlfleet/kit:1.9.1", control=False, memory_bytes=1 << 30)
@@ -126,6 +127,11 @@ def test_a_service_that_pins_no_one_package_to_its_tag_has_no_other_version(root
     (root / "services/kit/pyproject.toml").write_text(f"dependencies = [{dependencies}]")
     with pytest.raises(HostError, match=words):
         pinned_package(SERVICE, root)
+
+
+def test_a_rust_service_has_no_other_version_yet(root):
+    with pytest.raises(UsageError, match="kit is a rust service"):
+        pinned_package(replace(SERVICE, language="rust"), root)
 
 
 @pytest.mark.parametrize("version", ["", "../x", "1.0 ; rm", "-1"])

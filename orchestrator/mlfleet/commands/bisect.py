@@ -112,8 +112,6 @@ def bisect(out: Path | None, as_json: bool, **asked: object) -> int:
 
 def _service(question: Question) -> Service:
     (service,) = named_services([question.service])
-    if service.language != "python":
-        raise UsageError(f"{service.key} is a {service.language} service; other releases are built of Python ones")
     return service
 
 

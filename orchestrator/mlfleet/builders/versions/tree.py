@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mlfleet.builders.source import files_of, service_folder, sources
-from mlfleet.errors import HostError
+from mlfleet.errors import HostError, UsageError
 from mlfleet.model import Service
 from mlfleet.payload import cache_folder
 
@@ -44,7 +44,12 @@ class Tree:
 
 
 def pinned_package(service: Service, root: Path) -> str:
-    """The package that the service pins to the version in its tag. Raises HostError where that is none, or several."""
+    """The package that the service pins to the version in its tag. Raises HostError where that is none, or several.
+
+    UsageError for a Rust service: no other releases are built of these yet.
+    """
+    if service.language != "python":
+        raise UsageError(f"{service.key} is a {service.language} service; other releases are built of Python ones")
     text = (service_folder(service, root) / PROJECT).read_text(encoding="utf-8")
     found = [name for name, version in _pins(text) if version == service.tag]
     if len(found) != 1:
