@@ -2,6 +2,7 @@
 
 import pytest
 from mlfleet.builders.versions.inside import lock_inside
+from mlfleet.cli import status
 from mlfleet.commands.common import services
 from mlfleet.launch.engine import connect
 
@@ -26,3 +27,15 @@ def test_a_python_image_has_its_lock_and_a_rust_image_none(client, service):
         assert b'name = "grpcio"' in found
     left = client.containers.list(all=True, filters={"label": "dev.mlfleet.test=lock-inside"})
     assert left == []
+
+
+def test_a_run_keeps_the_lock_of_an_image_that_was_named(client, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLEET_LOCK", str(tmp_path / "host.lock"))
+    service = next(one for one in services() if one.language == "python" and not one.control)
+    folder, tag = tmp_path / "run", service.image.rpartition(":")[2]
+    options = ["--workloads", "kmeans.fit-iris", "--frameworks", service.key, "--blocks", "1", "--out", str(folder)]
+    # Its exit code says how quiet the host was, too, and nothing of the lock.
+    status(["run", "smoke", "--image", f"{service.key}={tag}", *options])
+    (kept,) = (folder / "locks").iterdir()
+    assert kept.name == f"{service.key}.uv.lock"
+    assert kept.read_bytes() == lock_inside(client, client.images.get(service.image).id, LABEL)
