@@ -45,6 +45,12 @@ def per_iteration_ns(turns: Sequence[Turn]) -> float:
     return median(sample.ns_per_iteration for turn in turns for sample in turn.timed)
 
 
+def clock_ns(turns: Sequence[Turn]) -> float | None:
+    """The median of what the sentinel's hash took beside the turns: the CPU's clock. None where nobody could tell."""
+    found = [one.compute.value for turn in turns for one in turn.sentinel if one.compute.value is not None]
+    return median(found) if found else None
+
+
 def unexplained(turn: Turn, cpus: int) -> list[Finding]:
     """Rule T2: samples account for the wall time of their turn, and for the CPU time that it took.
 

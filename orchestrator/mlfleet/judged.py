@@ -1,15 +1,16 @@
 """Gates that need the whole run: records whose own trial could not know are given their verdict where they are folded.
 
-`too fast` is held against the control, whose blocks may come later; an audit may be made after the run. What the ledger
-says stays as it is, and whoever folds it anew finds the same.
+`too fast` is held against the control, whose blocks may come later, when the CPU's clock is another one: what the
+control took is told at the clock that the sentinel found beside the judged turns. An audit may be made after the run.
+What the ledger says stays as it is, and whoever folds it anew finds the same.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
 
 from mlfleet.audits import Audit
-from mlfleet.gates import per_iteration_ns
+from mlfleet.gates import clock_ns, per_iteration_ns
 from mlfleet.model import Finding, Record
 from mlfleet.runfile import RunFile
 from mlfleet.tasks.control import WORKLOAD as CONTROL
@@ -17,6 +18,18 @@ from mlfleet.verdict import Verdict
 
 # An iteration takes at least so many times what one takes that does nothing (BackendBench, issue 108).
 TOO_FAST_FACTOR = 1.4
+
+
+@dataclass(frozen=True)
+class _Control:
+    """What an iteration that does nothing took in one trial, and the sentinel's hash beside it, both in ns."""
+
+    iteration_ns: float
+    clock_ns: float | None
+
+    def at(self, clock_ns: float | None) -> float:
+        """The iteration at another clock; as it was where either clock is not known."""
+        return self.iteration_ns * clock_ns / self.clock_ns if clock_ns and self.clock_ns else self.iteration_ns
 
 
 def judged(run: RunFile, records: Sequence[Record], audits: Sequence[Audit] = ()) -> list[Record]:
@@ -30,22 +43,25 @@ def judged(run: RunFile, records: Sequence[Record], audits: Sequence[Audit] = ()
     ]
 
 
-def _controls(run: RunFile, records: Sequence[Record]) -> dict[str, float]:
-    """What an iteration of the control takes, by language."""
-    found: dict[str, list[float]] = {}
+def _controls(run: RunFile, records: Sequence[Record]) -> dict[str, list[_Control]]:
+    """Every trial of the control, by language."""
+    found: dict[str, list[_Control]] = {}
     for record in records:
         service = run.contestant(record.trial.framework).service
         if service.control and record.trial.workload == CONTROL.name and record.verdict is Verdict.OK and record.turns:
-            found.setdefault(service.language, []).append(per_iteration_ns(record.turns))
-    return {language: median(values) for language, values in found.items()}
+            control = _Control(per_iteration_ns(record.turns), clock_ns(record.turns))
+            found.setdefault(service.language, []).append(control)
+    return found
 
 
-def _too_fast(run: RunFile, record: Record, nothing: dict[str, float]) -> list[Finding]:
+def _too_fast(run: RunFile, record: Record, nothing: Mapping[str, Sequence[_Control]]) -> list[Finding]:
     service = run.contestant(record.trial.framework).service
     planned = next(planned for planned in run.workloads if planned.workload.name == record.trial.workload)
-    control = nothing.get(service.language)
-    if service.control or planned.trivial or control is None or not record.turns:
+    controls = nothing.get(service.language)
+    if service.control or planned.trivial or controls is None or not record.turns:
         return []
+    clock = clock_ns(record.turns)
+    control = median(one.at(clock) for one in controls)
     if (found := per_iteration_ns(record.turns)) >= TOO_FAST_FACTOR * control:
         return []
     text = f"an iteration took {found:.4g} ns, one that does nothing takes {control:.4g} ns in {service.language}"

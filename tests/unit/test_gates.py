@@ -4,6 +4,7 @@ import socket
 from dataclasses import replace
 
 import pytest
+from calm import sentinel
 from fakes import ENVIRONMENT, FOLDED_NS, Fleet
 from mlfleet import gates, judged
 from mlfleet.audits import Audit, Outcome
@@ -224,6 +225,20 @@ def test_gate_too_fast_is_held_against_the_control_of_the_same_run_and_language(
     found = fold()
     assert found["linfa"].verdict is Verdict.SHORT_WORK
     assert found["candle"].verdict is found["null-rust"].verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("beside_control", "beside_work", "fast"),
+    # 28 and 40 ns of work, 21 ns of nothing. At half the clock nothing would take 42 ns; at twice, 10.5 ns.
+    [(100, 100, {"linfa"}), (100, 200, {"linfa", "candle"}), (200, 100, set()), (None, 200, {"linfa"})],
+)
+def test_the_control_is_told_at_the_clock_that_the_sentinel_found_beside_the_work(beside_control, beside_work, fast):
+    def beside(record):
+        hash_ns = beside_control if record.trial.framework == "null-rust" else beside_work
+        return replace(record, turns=tuple(replace(turn, sentinel=(sentinel(hash_ns, 1),)) for turn in record.turns))
+
+    found = judged.judged(run_file(FAST), [beside(record) for record in records(FAST)])
+    assert {record.trial.framework for record in found if record.verdict is Verdict.SHORT_WORK} == fast
 
 
 def test_work_of_the_size_of_a_call_cannot_be_too_fast():

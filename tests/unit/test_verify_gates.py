@@ -211,6 +211,27 @@ def test_hardly_slower_than_nothing_is_judged_again(tmp_path, monkeypatch):
     assert {"verdict", "outcome", "reasons"} <= in_report(write_run(tmp_path / "run", cells))
 
 
+def test_nothing_is_told_at_the_clock_beside_the_work_when_it_is_judged_again(tmp_path, monkeypatch):
+    cells = {
+        NAME: {"sklearn": Cell(1e6), "linfa": Cell(40.0)},
+        "control.noop": {"null-rust": Cell(21.0, 2.0, metric="equal", quality=1.0)},
+    }
+
+    def beside(record):
+        hash_ns = 1000 if record.trial.framework == "null-rust" else 2000
+        both = Sentinel(Reading(hash_ns, "ns", "x"), Reading(1, "ns", "x"))
+        return replace(record, turns=tuple(replace(turn, sentinel=(both,)) for turn in record.turns))
+
+    folder = write_run(tmp_path / "run", cells, planned=flagging, change=beside)
+    assert differences(folder) == []
+    linfa = next(one for one in json.loads((folder / JSON).read_text())["cells"] if one["framework"] == "linfa")
+    assert linfa["reasons"] == ["short_work"]
+    monkeypatch.setattr(judged._Control, "at", lambda control, _clock: control.iteration_ns)
+    assert {"verdict", "outcome", "reasons"} <= in_report(
+        write_run(tmp_path / "other", cells, planned=flagging, change=beside)
+    )
+
+
 def test_a_failed_audit_is_taken_into_account(tmp_path, monkeypatch):
     failed = Outcome("seen before", "failed", Verdict.CACHED.value, "40 % faster")
     honest = write_run(tmp_path / "apart" / "run", PAIR)

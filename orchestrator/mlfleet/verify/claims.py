@@ -57,24 +57,36 @@ def check_claims(run: Run, trial: Trial, findings: Findings) -> None:
         findings.held(LEDGER, trial.line, "labels", labels, [*_labels(run, trial)], kind=_KIND)
 
 
-def controls(run: Run, trials: Sequence[Trial]) -> dict[str, float]:
-    """What an iteration takes that does nothing, by language."""
-    found: dict[str, list[float]] = {}
+# What an iteration that does nothing took in a trial, and the sentinel's compute half beside it.
+Control = tuple[float, float | None]
+
+
+def controls(run: Run, trials: Sequence[Trial]) -> dict[str, list[Control]]:
+    """Each trial of the control, by language."""
+    found: dict[str, list[Control]] = {}
     for trial in trials:
         work, service = run.workload(trial.workload), run.contestant(trial.framework)["service"]
         time = numbers.value(trial, "time")[0]
         if trial.verdict == "ok" and service["control"].flag() and work and work.task == "control.noop" and time:
-            found.setdefault(service["language"].text(), []).append(time)
-    return {language: median(times) for language, times in found.items()}
+            found.setdefault(service["language"].text(), []).append((time, _clock(trial)))
+    return found
 
 
-def is_too_fast(run: Run, trial: Trial, nothing: Mapping[str, float]) -> bool:
-    """Whether an iteration takes hardly longer than nothing, in the same language and run."""
+def is_too_fast(run: Run, trial: Trial, nothing: Mapping[str, Sequence[Control]]) -> bool:
+    """Whether an iteration takes hardly longer than nothing does at the same clock, in the same language and run."""
     service, work = run.contestant(trial.framework)["service"], run.workload(trial.workload)
     control, time = nothing.get(service["language"].text()), numbers.value(trial, "time")[0]
     if service["control"].flag() or work is None or work.trivial or control is None or time is None:
         return False
-    return time < TOO_FAST * control
+    clock = _clock(trial)
+    scaled = [took if not clock or not beside else took / beside * clock for took, beside in control]
+    return time < TOO_FAST * median(scaled)
+
+
+def _clock(trial: Trial) -> float | None:
+    """The sentinel's compute half beside the trial's turns, in ns."""
+    halves = [half for turn in trial.turns for half, _ in turn.sentinels if half is not None]
+    return median(halves) if halves else None
 
 
 def least_ns(run: Run, trial: Trial) -> float | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlfleet.errors import StorageError
-from mlfleet.verify.claims import controls, is_too_fast
+from mlfleet.verify.claims import Control, controls, is_too_fast
 from mlfleet.verify.machine import is_unusual, limits_of, usual
 from mlfleet.verify.plain import UNREADABLE, Node, parse
 from mlfleet.verify.plan import Run
@@ -58,7 +58,7 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise StorageError(f"{path}: {error.strerror}") from error
 
 
-def _judged(run: Run, trial: Trial, nothing: Mapping[str, float], audits: Sequence[Failure]) -> Trial:
+def _judged(run: Run, trial: Trial, nothing: Mapping[str, Sequence[Control]], audits: Sequence[Failure]) -> Trial:
     image, work = trial.body.get("image_id"), run.workload(trial.workload)
     codes = ["short_work"] if is_too_fast(run, trial, nothing) else []
     if image and work:
