@@ -48,6 +48,10 @@ class Request:
     device: str = "cpu"
     # Numbers of blocks at which a workload may stop, `blocks` being the most; empty: all of them are measured.
     looks: tuple[int, ...] = ()
+    # What all of it may take, in seconds, beside the suite's own limit.
+    limit_s: float | None = None
+    # The number of blocks is the user's own: no limit makes it smaller.
+    exact: bool = False
 
 
 def choose_services(services: Sequence[Service], globs: Sequence[str]) -> tuple[Service, ...]:
@@ -151,11 +155,9 @@ def make_run(
     facts = host.facts()
     fingerprint = host.fingerprint(facts, {"docker_engine": engine})
     taking_part = contestants(request.services, request.named, request.pins, builder, environment, bench)
-    rules = schedule.RULES[request.suite.schedule]
     found = [planned_workload(w, taking_part, environment, request.seed) for w in request.workloads]
-    able = [_with_own(planned, request.suite) for planned in found]
-    costs = sizing.costs(able, taking_part, request.suite, request.blocks, request.looks)
-    sized = sizing.fit(costs, request.looks[0] if request.looks else request.blocks, request.suite.limit_seconds)
+    request, able, sized = _fitted(request, found, taking_part)
+    rules = schedule.RULES[request.suite.schedule]
     workloads = tuple(planned for planned in able if planned.workload.name not in sized.left_out)
     return RunFile(
         schema_version=SCHEMA,
@@ -188,6 +190,26 @@ def make_run(
         resolution=known_resolution(fingerprint),
         roof=bench.roof(environment.cpus, environment.device, fingerprint),
     )
+
+
+def _fitted(
+    request: Request, found: Sequence[PlannedWorkload], taking_part: Sequence[Contestant]
+) -> tuple[Request, list[PlannedWorkload], sizing.Fit]:
+    """The most of each workload for which none is left out; the least of each, and what of it fits, where none is."""
+    limits = [limit for limit in (request.suite.limit_seconds, request.limit_s) if limit is not None]
+    limit_s = min(limits) if limits else None
+    suites = [request.suite]
+    if request.limit_s is not None and not request.exact:
+        suites += sizing.narrower(request.suite)
+    for suite in suites:
+        if suite is not request.suite:
+            request = replace(request, suite=suite, blocks=suite.blocks, looks=suite.looks)
+        able = [_with_own(planned, suite) for planned in found]
+        costs = sizing.costs(able, taking_part, suite, request.blocks, request.looks)
+        sized = sizing.fit(costs, request.looks[0] if request.looks else request.blocks, limit_s)
+        if limit_s is None or (not sized.left_out and sized.seconds <= limit_s):
+            break
+    return request, able, sized
 
 
 def _with_own(planned: PlannedWorkload, suite: Suite) -> PlannedWorkload:

@@ -1,7 +1,7 @@
 """How long a run will take, and which workloads of a suite fit a limit of time on this host. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from mlfleet.catalogue import Suite
 from mlfleet.runfile import Contestant, PlannedWorkload
@@ -14,6 +14,10 @@ _TRIAL_S = 0.5
 _PAYLOAD_BYTES_PER_S = 150e6
 # cold, and the two samples with which calibration of a long iteration ends.
 _FIRST = 3
+# Blocks where looks do not fit a limit: the first look's, then the fewest of which there is an interval.
+_FEWER_BLOCKS = (10, 5)
+# Of a limit that the user set so much is planned with: busy machines disturb blocks, which are measured again.
+PLANNED_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,17 @@ def trial_seconds(start_s: float, payload_bytes: int, iteration_s: float, rules:
     warm_up_s = max(rules.warm_up_ns / S, WARM_UP * iteration_s)
     turns_s = rules.turns * (1 + rules.timed) * sample_s
     return start_s + _TRIAL_S + payload_bytes / _PAYLOAD_BYTES_PER_S + _FIRST * iteration_s + warm_up_s + turns_s
+
+
+def narrower(suite: Suite) -> Iterator[Suite]:
+    """The same workloads in less and less time: a fixed number of blocks, fewer, and at last short trials."""
+    fewer = suite
+    for blocks in _FEWER_BLOCKS:
+        if suite.looks or suite.blocks > blocks:
+            fewer = suite.fixed(blocks)
+            yield fewer
+    if suite.schedule != "short":
+        yield replace(fewer, schedule="short", latency=False)
 
 
 def most_blocks(planned: PlannedWorkload, blocks: int, looks: Sequence[int]) -> int:

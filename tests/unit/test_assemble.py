@@ -26,9 +26,9 @@ def planned(tmp_path, monkeypatch):
     monkeypatch.setattr(assemble, "contestants", lambda *_: taking_part)
     monkeypatch.setattr(assemble, "planned_workload", lambda name, *_: samples.planned(name, cells[name]))
 
-    def make(blocks, looks, suite=SUITE):
+    def make(blocks, looks, suite=SUITE, **limits):
         services = tuple(one.service for one in taking_part)
-        request = assemble.Request("r", suite, services, WORKLOADS, None, blocks, 1, frozenset(), looks=looks)
+        request = assemble.Request("r", suite, services, WORKLOADS, None, blocks, 1, frozenset(), looks=looks, **limits)
         return assemble.make_run(request, None, "process", None, Fleet(tmp_path).bench(), ROOT)
 
     return make
@@ -82,6 +82,30 @@ def test_the_forecast_is_known_to_the_first_look_and_at_most(planned):
     assert run.first_look_s == pytest.approx(10 * planned(1, ()).forecast_s)
     # The one workload that is compared ends with its budget of 100 s, the others with ten blocks.
     assert run.first_look_s < run.forecast_s < planned(40, ()).forecast_s
+
+
+def test_a_limit_takes_blocks_before_it_takes_workloads(planned):
+    looking, ten, five = planned(40, SUITE.looks), planned(10, ()), planned(5, ())
+    short = planned(5, (), replace(SUITE, schedule="short", latency=False))
+    found = [
+        planned(40, SUITE.looks, limit_s=limit_s)
+        for limit_s in (looking.forecast_s, ten.forecast_s, ten.forecast_s - 1, five.forecast_s - 1)
+    ]
+    assert [(run.blocks, run.looks, run.schedule) for run in found] == [
+        (40, SUITE.looks, "standard"),
+        (10, (), "standard"),
+        (5, (), "standard"),
+        (5, (), "short"),
+    ]
+    assert [run.left_out for run in found] == [()] * 4
+    assert {len(blocks_of(run)) for run in found} == {3}
+    least = planned(40, SUITE.looks, limit_s=short.forecast_s - 1)
+    assert (least.blocks, least.schedule, least.left_out) == (5, "short", (WORKLOADS[1],))
+
+
+def test_blocks_that_the_user_named_are_not_made_fewer(planned):
+    run = planned(7, (), limit_s=planned(7, ()).forecast_s - 1, exact=True)
+    assert (run.blocks, run.schedule, run.left_out) == (7, "standard", (WORKLOADS[1],))
 
 
 def test_every_constant_of_the_rules_is_in_the_plan(planned):

@@ -118,7 +118,7 @@ def test_the_time_that_is_left_is_shared_and_what_was_not_begun_is_said(begun, t
     clock = iter((0.0, 0.0, 61.0))
     monkeypatch.setattr(run_command, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     status(["run", "defend", "--max-time", "1m", "--out", str(tmp_path)])
-    assert begun == [(("1",), tmp_path / "1-thread", 60.0)]
+    assert begun == [(("1",), tmp_path / "1-thread", 30.0)]
     assert "all cores was not begun. To measure it: mlfleet run defend --threads all" in capfd.readouterr().err
 
 

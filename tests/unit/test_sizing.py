@@ -1,8 +1,9 @@
 """How long a run takes, and what fits a limit."""
 
 import pytest
+from mlfleet.catalogue import load_suite
 from mlfleet.schedule import RULES
-from mlfleet.sizing import Cost, fit, latency_seconds, trial_seconds
+from mlfleet.sizing import Cost, fit, latency_seconds, narrower, trial_seconds
 
 COSTS = (
     Cost("a", ("sklearn", "linfa"), 10.0, 5),
@@ -50,3 +51,18 @@ def test_a_trial_is_its_start_payload_and_iterations(iteration_s, low, high):
 def test_a_latency_turn_costs_its_single_iterations_unless_it_is_not_taken():
     assert latency_seconds(0.01) == pytest.approx(2.01)
     assert latency_seconds(0.2) == 0
+
+
+@pytest.mark.parametrize(
+    ("suite", "awaited"),
+    [
+        ("defend", [(10, "standard"), (5, "standard"), (5, "short")]),
+        # Fewer have no interval, and nothing is shorter.
+        ("smoke", []),
+    ],
+)
+def test_less_time_means_fewer_blocks_and_then_short_trials(suite, awaited):
+    found = list(narrower(load_suite(suite)))
+    assert [(one.blocks, one.schedule) for one in found] == awaited
+    assert all(one.looks == () for one in found)
+    assert [one.latency for one in found] == [one.schedule == "standard" for one in found]

@@ -51,7 +51,7 @@ def audit(suite: str, out: Path, as_json: bool, **options: object) -> int:
     with ExitStack() as stack:
         stop = stack.enter_context(Stop())
         stack.enter_context(host_lock(name))
-        run, bench = stack.enter_context(planned(asked, replace(first, blocks=1), name, stop, probes=False))
+        run, bench = stack.enter_context(planned(asked, replace(first, blocks=1), name, stop, None, probes=False))
         say_absent(run)
         for workload, cell in _cells(run):
             if not as_json:

@@ -1,5 +1,6 @@
 """What `mlfleet run` and `mlfleet plan` have in common: the same options, the same plan, the same words about it."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from typing import TypeVar
 
 import click
 
-from mlfleet import assemble, host, roofline, setting
+from mlfleet import assemble, host, roofline, setting, sizing
 from mlfleet import build as builds
 from mlfleet.able import able
 from mlfleet.bench import Bench
@@ -35,6 +36,7 @@ F = TypeVar("F", bound=Callable[..., object])
 # Room that the measured containers' limits leave to everybody else.
 SPARE_BYTES = 1 << 30
 _MINUTE_S = 60
+_SPANS = {"s": 1, "m": 60, "h": 3600}
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Options:
     seed: int
     images: tuple[Asked, ...]
     device: str
+    # What all thread settings may take together, in seconds.
+    max_time: float | None = None
 
     def suites(self) -> tuple[Suite, ...]:
         """The suite once for each thread setting, with the workloads and blocks that were asked for.
@@ -68,6 +72,16 @@ class Options:
         if said := setting.said_of(suite):
             say(said)
         return setting.one_by_one(suite)
+
+
+def max_time_option(function: F) -> F:
+    """Add --max-time to a command."""
+    return click.option(
+        "--max-time",
+        callback=lambda _context, _option, value: _seconds(value),
+        metavar="SPAN",
+        help="What all of it may take, such as 40m, 2h, 90s: where that is little, fewer blocks are planned.",
+    )(function)
 
 
 def planning(function: F) -> F:
@@ -113,9 +127,12 @@ def planning(function: F) -> F:
 
 @contextmanager
 def planned(
-    asked: Options, suite: Suite, name: str, stop: Stop, *, probes: bool = True
+    asked: Options, suite: Suite, name: str, stop: Stop, limit_s: float | None, *, probes: bool = True
 ) -> Iterator[tuple[RunFile, Bench]]:
-    """The plan of a run of that name, and the bench to measure it on. `probes`: the roof of the CPUs is asked, too."""
+    """The plan of a run of that name within that limit, in seconds, and the bench to measure it on.
+
+    `probes`: the roof of the CPUs is asked, too.
+    """
     known = services()
     runtime = choose_runtime(asked.runtime)
     check_device(asked.device, runtime, host.gpus())
@@ -141,6 +158,8 @@ def planned(
         named=frozenset(s.key for s in chosen if s.key in asked.frameworks),
         pins=pins,
         device=asked.device,
+        limit_s=None if limit_s is None else limit_s * sizing.PLANNED_SHARE,
+        exact=asked.blocks is not None,
     )
     around = found_around(chosen, runtime, stop)
     with open_bench(name, runtime, stop) as bench:
@@ -150,6 +169,8 @@ def planned(
         run = assemble.make_run(request, builder, runtime, engine, bench, ROOT, around)
         if around is None:
             _check_memory(max(len(workload.cells) for workload in run.workloads) * suite.memory_bytes)
+        if (run.schedule, run.blocks, run.looks) != (suite.schedule, suite.blocks, suite.looks):
+            say(f"to stay within --max-time: {run.blocks_text} of each workload, {run.schedule} trials")
         yield run, bench
 
 
@@ -173,7 +194,7 @@ def say_size(run: RunFile) -> None:
     if run.forecast_s is not None:
         say(forecast(run))
     if run.left_out:
-        say(f"left out, to stay within the suite's limit: {', '.join(run.left_out)}; try: --workloads with their names")
+        say(f"left out, to stay within the limit of time: {', '.join(run.left_out)}; try: --workloads with their names")
 
 
 def forecast(run: RunFile) -> str:
@@ -198,3 +219,12 @@ def _check_memory(awaited: int) -> None:
             f"the limits of the largest block's containers sum to {awaited >> 20} MiB, {available >> 20} MiB are "
             f"available and {SPARE_BYTES >> 20} MiB must stay free; lower `memory` in the suite"
         )
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,6})([smh])", text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no time span; awaited a number and s, m or h, such as 40m")
+    return float(match[1]) * _SPANS[match[2]]

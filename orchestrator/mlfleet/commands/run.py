@@ -1,7 +1,6 @@
 """`mlfleet run` and `mlfleet plan`."""
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,7 +18,7 @@ from mlfleet.codec import encode
 from mlfleet.commands.benches import engine_version, open_bench
 from mlfleet.commands.common import RESULTS, ROOT, complete_runs, complete_suites, json_option, print_json, say
 from mlfleet.commands.named import check_named, keep_named_locks
-from mlfleet.commands.planning import Options, planned, planning, say_absent, say_size
+from mlfleet.commands.planning import Options, max_time_option, planned, planning, say_absent, say_size
 from mlfleet.commands.report import read_table
 from mlfleet.errors import HostError, InterruptedRun, StorageError, UsageError
 from mlfleet.interrupt import Stop
@@ -32,12 +31,11 @@ from mlfleet.runner import cells_of, go_on, measure_run
 from mlfleet.setting import SETTINGS
 from mlfleet.verdict import Group
 
-_SPANS = {"s": 1, "m": 60, "h": 3600}
-
 
 @click.command()
 @click.argument("suite", default="smoke", shell_complete=complete_suites)
 @planning
+@max_time_option
 @json_option
 def plan(suite: str, as_json: bool, **options: object) -> None:
     """Show what a run of SUITE would measure: cells, payloads, and the order of blocks. Measures nothing."""
@@ -47,7 +45,8 @@ def plan(suite: str, as_json: bool, **options: object) -> None:
         raise UsageError("each thread setting is a run of its own, JSON shows one; try: --threads 1 or --threads all")
     with Stop() as stop:
         for one in suites:
-            with planned(asked, one, assemble.run_id(one.name, asked.seed), stop, probes=False) as (run, _):
+            limit_s = None if asked.max_time is None else asked.max_time / len(suites)
+            with planned(asked, one, assemble.run_id(one.name, asked.seed), stop, limit_s, probes=False) as (run, _):
                 _show(run, as_json=as_json)
 
 
@@ -68,9 +67,7 @@ def _show(run: RunFile, *, as_json: bool) -> None:
 @click.command()
 @click.argument("suite", required=False, shell_complete=complete_suites)
 @planning
-@click.option(
-    "--max-time", callback=lambda _c, _p, value: _seconds(value), metavar="SPAN", help="Such as 40m, 2h, 90s."
-)
+@max_time_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of this run; by default one under results/.")
 @click.option(
     "--resume",
@@ -78,24 +75,22 @@ def _show(run: RunFile, *, as_json: bool) -> None:
     shell_complete=complete_runs,
     help="Go on with the run in this folder.",
 )
-def run(suite: str | None, max_time: float | None, out: Path | None, resume: Path | None, **options: object) -> int:
+def run(suite: str | None, out: Path | None, resume: Path | None, **options: object) -> int:
     """Measure SUITE and report. Stop it with Ctrl-C; the command that goes on with it is printed."""
     if (suite is None) == (resume is None):
         raise UsageError("run needs a suite, such as `mlfleet run smoke`, or --resume with the folder of a run")
+    asked = Options(suite=suite or "", **options)  # type: ignore[arg-type]
     with Stop() as stop:
         if resume is not None:
-            return _resume(resume, max_time, stop)
-        asked = Options(suite=suite or "", **options)  # type: ignore[arg-type]
+            return _resume(resume, asked.max_time, stop)
         suites = asked.suites()
         with host_lock(assemble.run_id(suites[0].name, asked.seed)):
-            return _each_setting(asked, suites, max_time, out, stop)
+            return _each_setting(asked, suites, out, stop)
 
 
-def _each_setting(
-    asked: Options, suites: tuple[Suite, ...], max_time: float | None, out: Path | None, stop: Stop
-) -> int:
-    """A run for each thread setting, one after the other; the worst exit code of all."""
-    deadline = None if max_time is None else time.monotonic() + max_time
+def _each_setting(asked: Options, suites: tuple[Suite, ...], out: Path | None, stop: Stop) -> int:
+    """A run for each thread setting, one after the other, in equal parts of the time; the worst exit code of all."""
+    deadline = None if asked.max_time is None else time.monotonic() + asked.max_time
     worst = 0
     for number, suite in enumerate(suites):
         part = "" if len(suites) == 1 else SETTINGS[suite.threads[0]].replace(" ", "-")
@@ -106,7 +101,8 @@ def _each_setting(
             _say_not_begun(asked, suites[number:])
             break
         try:
-            worst = max(worst, _begin(asked, suite, name, folder, left, stop))
+            share = None if left is None else left / (len(suites) - number)
+            worst = max(worst, _begin(asked, suite, name, folder, share, stop))
         except InterruptedRun:
             _say_not_begun(asked, suites[number + 1 :])
             raise
@@ -133,14 +129,17 @@ def _resume(folder: Path, max_time: float | None, stop: Stop) -> int:
 
 def measure_new(asked: Options, suite: Suite, name: str, folder: Path, max_time: float | None, stop: Stop) -> None:
     """Plan a run of that name and measure it into that folder. The lock of this host is the caller's."""
+    began = time.monotonic()
     with ExitStack() as stack:
         stack.enter_context(_claimed(folder, name))
-        begun, bench = stack.enter_context(planned(asked, suite, name, stop))
+        begun, bench = stack.enter_context(planned(asked, suite, name, stop, max_time))
         say_absent(begun)
         say_size(begun)
         ledger = stack.enter_context(Ledger.create(folder, encode(begun)))
         keep_named_locks(begun.contestants, folder, bench.labels)
-        _measure(begun, folder, ledger, bench, max_time)
+        # To plan has taken time, too.
+        left = None if max_time is None else max_time - (time.monotonic() - began)
+        _measure(begun, folder, ledger, bench, left)
 
 
 def begun_in(folder: Path) -> RunFile:
@@ -217,12 +216,3 @@ def _reported(folder: Path) -> int:
         print(path)
     failed = any(cell.verdict.group not in {Group.OK, Group.NOT_RUN} for cell in table.cells)
     return 1 if failed else 0
-
-
-def _seconds(text: str | None) -> float | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d{1,6})([smh])", text)
-    if match is None:
-        raise click.BadParameter(f"{text!r} is no time span; awaited a number and s, m or h, such as 40m")
-    return float(match[1]) * _SPANS[match[2]]
