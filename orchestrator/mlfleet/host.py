@@ -6,7 +6,8 @@ import platform
 import re
 import shutil
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,8 @@ Fact = str | int | float | None
 # From here on the first core is the orchestrator's and its sampler's alone.
 CPUS_TO_SHARE_NONE = 4
 ROOT = Path("/")
+# What this process was given: it narrows its own affinity while it measures, which makes the machine no smaller.
+STARTED_ON = frozenset(os.sched_getaffinity(0))
 
 
 class Absent(Exception):  # noqa: N818 - a fact may be absent, that is no error
@@ -102,7 +105,7 @@ class Cpus:
 
 def cpus(root: Path = ROOT, allowed: frozenset[int] | None = None) -> Cpus:
     """Look at the topology of the CPUs in `allowed`, by default this process's affinity when it started."""
-    mine = allowed if allowed is not None else frozenset(os.sched_getaffinity(0))
+    mine = allowed if allowed is not None else STARTED_ON
     cores: dict[tuple[int, ...], tuple[int, ...]] = {}
     for cpu in sorted(mine):
         topology = root / f"sys/devices/system/cpu/cpu{cpu}/topology"
@@ -119,9 +122,15 @@ def cpu_sets(threads: Literal["1", "all"]) -> tuple[int, ...]:
     return cpus().measured(threads)
 
 
-def orchestrator_cpus(measured: tuple[int, ...]) -> frozenset[int]:
-    """Return the CPUs for the orchestrator on this machine, while services have `measured`."""
-    return cpus().orchestrator(measured)
+@contextmanager
+def kept_off(measured: tuple[int, ...]) -> Iterator[None]:
+    """This thread, and those that it starts, on the CPUs that the orchestrator has while services have `measured`."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus().orchestrator(measured))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def memory_available(root: Path = ROOT) -> int:

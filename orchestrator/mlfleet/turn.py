@@ -1,6 +1,8 @@
 """One turn: sentinel, edge, reset, thaw, measure under the sampler, freeze, edge, and what its readings say."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from mlfleet import deadlines
@@ -35,12 +37,13 @@ def take_turn(
     sentinel = bench.sentinel(environment.cpus[0])
     before = meters.edge()
     reset = meters.reset_peak()
-    running.thaw()
-    thawed, own_wait = bench.clock(), own_wait_us()
-    with meters.sampling() as sampled:
-        measured = client.measure(schedule, deadlines.TURN_FACTOR * estimate_s + deadlines.TURN_S)
-    own, frozen = waited(own_wait, own_wait_us()), bench.clock()
-    running.freeze()
+    with uncollected():
+        running.thaw()
+        thawed, own_wait = bench.clock(), own_wait_us()
+        with meters.sampling() as sampled:
+            measured = client.measure(schedule, deadlines.TURN_FACTOR * estimate_s + deadlines.TURN_S)
+        own, frozen = waited(own_wait, own_wait_us()), bench.clock()
+        running.freeze()
     readings = meters.turn_readings(before, meters.edge(), sampled, reset_ok=reset)
     turn = Turn(
         *place,
@@ -57,6 +60,22 @@ def take_turn(
         return turn
     flags = known_flags(turn, len(environment.cpus), bench.limits)
     return replace(turn, flags=(*flags, "peers_running") if PEERS_RUNNING in running.flags else flags)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage is collected meanwhile.
+
+    A collection of a run's heap takes some 80 ms, on whichever thread allocates next, and all others wait for it: one
+    that fell on the sampler made an honest turn of 57 ms look like one of 119.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def closed(turns: Sequence[Turn], last: Sentinel | None) -> list[Turn]:

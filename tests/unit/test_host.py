@@ -1,8 +1,11 @@
 """CPU sets of the two settings on every shape of machine; facts that are absent are null with a reason."""
 
+import os
+import threading
+
 import pytest
 from mlfleet.errors import HostError
-from mlfleet.host import Cpus, cpus, differing, facts, fingerprint, memory_available, memory_free
+from mlfleet.host import Cpus, cpu_sets, cpus, differing, facts, fingerprint, kept_off, memory_available, memory_free
 
 
 def tree(root, siblings):
@@ -39,6 +42,19 @@ def test_cpu_sets(cores, one, all_, orchestrator):
 def test_the_orchestrator_leaves_the_siblings_of_measured_cpus_idle():
     machine = Cpus(((0, 4), (1, 5), (2, 6), (3, 7)))
     assert machine.orchestrator((3,)) == {0, 1, 2, 4, 5, 6}
+
+
+def test_to_keep_off_the_measured_cpus_makes_the_machine_no_smaller():
+    before, measured = os.sched_getaffinity(0), cpu_sets("1")
+    seen = []
+    with kept_off(measured):
+        assert os.sched_getaffinity(0) == cpus().orchestrator(measured)
+        assert cpu_sets("1") == measured
+        thread = threading.Thread(target=lambda: seen.append(os.sched_getaffinity(0)))
+        thread.start()
+        thread.join()
+    assert seen == [cpus().orchestrator(measured)]
+    assert os.sched_getaffinity(0) == before
 
 
 def test_cores_are_told_by_their_siblings_and_affinity_is_respected(tmp_path):

@@ -1,5 +1,6 @@
 """The order of a trial's phases, and what becomes of a trial that goes wrong in one of them."""
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -37,6 +38,27 @@ def run(fleet, keys=("one", "two"), turns=(("one", "two"),), rules=RULES["short"
 
 def of_turn(events):
     return events[events.index("freeze two") + 1 : events.index("thaw one", events.index("thaw two"))]
+
+
+def test_no_garbage_is_collected_from_thaw_to_freeze(fleet, monkeypatch):
+    seen, log = [], fleet.log
+
+    def watched(*words):
+        seen.append((words[0], gc.isenabled()))
+        log(*words)
+
+    monkeypatch.setattr(fleet, "log", watched)
+    run(fleet)
+    words = [word for word, _ in seen]
+    first = words.index("sentinel")
+    turn = dict(seen[first : words.index("sentinel", first + 1)])
+    assert {word: turn[word] for word in ("sentinel", "thaw", "measure", "freeze")} == {
+        "sentinel": True,
+        "thaw": False,
+        "measure": False,
+        "freeze": False,
+    }
+    assert gc.isenabled()
 
 
 def test_an_honest_block_is_ok_with_all_its_parts(fleet):

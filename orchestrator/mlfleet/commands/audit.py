@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mlfleet import assemble, audits, stats
+from mlfleet import assemble, audits, host, stats
 from mlfleet.audit.measure import audit_cell
 from mlfleet.audits import Audit
 from mlfleet.bench import Bench, Cell
@@ -52,6 +52,7 @@ def audit(suite: str, out: Path, as_json: bool, **options: object) -> int:
         stop = stack.enter_context(Stop())
         stack.enter_context(host_lock(name))
         run, bench = stack.enter_context(planned(asked, replace(first, blocks=1), name, stop, None, probes=False))
+        stack.enter_context(host.kept_off(run.environment.cpus))
         say_absent(run)
         for workload, cell in _cells(run):
             if not as_json:

@@ -1,8 +1,7 @@
 """`mlfleet doctor --calibrate`: how quiet this host is when nothing else runs."""
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
@@ -55,7 +54,7 @@ def calibrate(asked: str) -> None:
         stack.enter_context(host_lock(name))
         bench = stack.enter_context(open_bench(name, runtime, stop))
         for cpus, setting in sets.items():
-            with _off(cpus):
+            with host.kept_off(cpus):
                 turns = quiet_turns(_control(runtime, cpus), replace(bench, progress=lambda *_: None), TURNS, say)
             percentiles = quiet.percentiles(turns, len(cpus))
             check_quiet(percentiles)
@@ -116,17 +115,6 @@ def _control(runtime: Runtime, cpus: tuple[int, ...]) -> Cell:
         seed=SEED,
         rules=RULES["standard"],
     )
-
-
-@contextmanager
-def _off(cpus: tuple[int, ...]) -> Iterator[None]:
-    """On the CPUs that the orchestrator has while a run measures on `cpus`."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, host.orchestrator_cpus(cpus))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _print(setting: Setting, seen: Quietness) -> None:

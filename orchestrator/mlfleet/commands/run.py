@@ -1,6 +1,5 @@
 """`mlfleet run` and `mlfleet plan`."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -191,18 +190,14 @@ def _claimed(folder: Path, run: str) -> Iterator[None]:
 
 
 def _measure(run: RunFile, folder: Path, ledger: Ledger, bench: Bench, max_time: float | None) -> None:
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, host.orchestrator_cpus(run.environment.cpus))
     progress = LiveProgress(Console(stderr=True), at_most=bool(run.looks))
     try:
-        with progress:
+        with host.kept_off(run.environment.cpus), progress:
             watched = bench.watched_by(progress.phase, ledger.blob)
             ended = measure_run(run, cells_of(run), ledger, watched, progress, max_time)
     except InterruptedRun as error:
         say(f"{error}; finished blocks are kept. To go on: mlfleet run --resume {folder}")
         raise
-    finally:
-        os.sched_setaffinity(0, before)
     if ended == "max_time":
         say(f"--max-time is spent. To go on: mlfleet run --resume {folder}")
 

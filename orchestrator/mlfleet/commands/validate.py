@@ -1,6 +1,5 @@
 """`mlfleet validate`."""
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -148,7 +147,8 @@ def _measured(folder: Path, asked: Asked, begun: Begun, stop: Stop) -> Validatio
     started, suite = time.monotonic(), load_suite(SUITE)
     seen: tuple[Canary, ...] = ()
     pairs: tuple[PairSeen, ...] = ()
-    with _on_own_cpus(suite, begun.runtime):
+    # The orchestrator keeps off the measured CPUs, where there are others, as in a run.
+    with host.kept_off(environment_of(suite, begun.runtime, None)[1].cpus):
         if asked.canaries:
             seen += _lies(folder, suite, begun, stop)
         with site_of(begun.validation, folder, suite, begun.runtime, begun.seed, stop) as site:
@@ -189,17 +189,6 @@ def site_of(name: str, folder: Path, suite: Suite, runtime: Runtime, seed: int, 
     engine, builder = engine_version(runtime), builds.builder(runtime, ROOT)
     with open_bench(name, runtime, stop, command, roofline.once(roofline.roof)) as bench:
         yield Site(name, folder, ROOT, suite, services(), runtime, engine, builder, bench, seed, watched)
-
-
-@contextmanager
-def _on_own_cpus(suite: Suite, runtime: Runtime) -> Iterator[None]:
-    """The orchestrator keeps off the measured CPUs, where there are others, as in a run."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, host.orchestrator_cpus(environment_of(suite, runtime, None)[1].cpus))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _keep(found: Validation, folder: Path) -> None:
