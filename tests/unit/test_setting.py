@@ -132,6 +132,24 @@ def test_an_interrupted_run_says_which_setting_was_not_begun(begun, tmp_path, ca
     assert "mlfleet run defend --threads all" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("planned", [True, False])
+def test_an_interrupted_run_says_how_to_go_on_once_there_is_something_to_go_on_with(
+    tmp_path, capfd, monkeypatch, planned
+):
+    monkeypatch.setenv("MLFLEET_LOCK", str(tmp_path / "host.lock"))
+
+    def measure(_asked, _suite, _name, folder, _max_time, _stop):
+        folder.mkdir()
+        if planned:
+            (folder / "run.json").touch()
+        message = "stopped by SIGINT"
+        raise InterruptedRun(message, 2)
+
+    monkeypatch.setattr(run_command, "measure_new", measure)
+    assert status(["run", "smoke", "--out", str(tmp_path / "run")]) == 130
+    assert (f"To go on: mlfleet run --resume {tmp_path / 'run'}" in capfd.readouterr().err) is planned
+
+
 def test_the_plan_says_how_long_it_takes_to_the_first_look_and_at_most():
     run = replace(run_file(), forecast_s=5400.0)
     assert forecast(run) == f"{len(run.plan)} blocks, about 90 min on this host"

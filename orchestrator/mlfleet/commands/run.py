@@ -115,15 +115,28 @@ def _say_not_begun(asked: Options, suites: tuple[Suite, ...]) -> None:
 
 
 def _begin(asked: Options, suite: Suite, name: str, folder: Path, max_time: float | None, stop: Stop) -> int:
-    measure_new(asked, suite, name, folder, max_time, stop)
+    with _resumable(folder):
+        measure_new(asked, suite, name, folder, max_time, stop)
     return _reported(folder)
 
 
 def _resume(folder: Path, max_time: float | None, stop: Stop) -> int:
     run = begun_in(folder)
     with host_lock(run.run):
-        measure_on(run, folder, max_time, stop)
+        with _resumable(folder):
+            measure_on(run, folder, max_time, stop)
         return _reported(folder)
+
+
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except InterruptedRun as error:
+        # While it was planned there was nothing yet to go on with.
+        if (folder / RUN).exists():
+            say(f"{error}; finished blocks are kept. To go on: mlfleet run --resume {folder}")
+        raise
 
 
 def measure_new(asked: Options, suite: Suite, name: str, folder: Path, max_time: float | None, stop: Stop) -> None:
@@ -191,13 +204,9 @@ def _claimed(folder: Path, run: str) -> Iterator[None]:
 
 def _measure(run: RunFile, folder: Path, ledger: Ledger, bench: Bench, max_time: float | None) -> None:
     progress = LiveProgress(Console(stderr=True), at_most=bool(run.looks))
-    try:
-        with host.kept_off(run.environment.cpus), progress:
-            watched = bench.watched_by(progress.phase, ledger.blob)
-            ended = measure_run(run, cells_of(run), ledger, watched, progress, max_time)
-    except InterruptedRun as error:
-        say(f"{error}; finished blocks are kept. To go on: mlfleet run --resume {folder}")
-        raise
+    with host.kept_off(run.environment.cpus), progress:
+        watched = bench.watched_by(progress.phase, ledger.blob)
+        ended = measure_run(run, cells_of(run), ledger, watched, progress, max_time)
     if ended == "max_time":
         say(f"--max-time is spent. To go on: mlfleet run --resume {folder}")
 
