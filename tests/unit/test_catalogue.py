@@ -63,7 +63,7 @@ def test_a_file_of_the_users_with_every_key(written: Written) -> None:
     assert (suite.limit_seconds, suite.iteration_seconds) == (180, {"a": 0.5})
     assert (suite.threads, suite.budget_seconds, suite.margin, suite.metrics) == (("1", "all"), 120, 0.05, ("cpu",))
     assert suite.latency
-    assert suite.workloads[0].params == {"k": 3, "max_iter": 300}
+    assert suite.workloads[0].params == {"k": 3, "max_iter": 300, "rows": "all"}
 
 
 def test_a_suite_that_looks_has_its_looks_and_a_budget_of_15_minutes(written: Written) -> None:

@@ -161,8 +161,9 @@ def test_keys_words_and_names_are_those_of_the_parser():
     branches = {branch["properties"]["task"]["enum"][0]: branch["properties"]["params"] for branch in ROW["anyOf"]}
     assert list(branches) == list(tasks.names())
     for name, params in branches.items():
-        asked = [key for key, spec in tasks.get(name).params.items() if not spec.derived]
-        assert list(params["properties"]) == params.get("required", []) == asked
+        asked = {key: spec for key, spec in tasks.get(name).params.items() if not spec.derived}
+        assert list(params["properties"]) == list(asked)
+        assert params.get("required", []) == [key for key, spec in asked.items() if spec.default is None]
 
 
 def test_every_key_has_a_description_for_editors():

@@ -102,9 +102,10 @@ def _branch(task: Task) -> Schema:
     packaged = [name for name in datasets.packaged_names() if datasets.entry(name).target in task.targets]
     takes_own = not task.golden and not set(task.targets).isdisjoint(get_args(Learnt))
     data: Schema = {"anyOf": [{"enum": packaged}, _OWN]} if takes_own else {"enum": packaged}
-    params = _table({name: _param(spec) for name, spec in specs.items()}, tuple(specs))
+    required = [name for name, spec in specs.items() if spec.default is None]
+    params = _table({name: _param(spec) for name, spec in specs.items()}, required)
     found: Schema = {"properties": {"task": {"enum": [task.name]}, "dataset": data, "params": params}}
-    return {**found, "required": ["params"]} if specs else found
+    return {**found, "required": ["params"]} if required else found
 
 
 def _param(spec: ParamSpec) -> Schema:

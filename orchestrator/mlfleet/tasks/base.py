@@ -18,6 +18,7 @@ from mlfleet.payload import dtype_name
 from mlfleet.tasks.criteria import Answer, Criterion, Metrics, Spread, class_text
 from mlfleet.tasks.params import ParamSpec, check
 from mlfleet.tasks.remembered import remembered
+from mlfleet.tasks.rows import ROWS, first_rows
 from mlfleet.verdict import Verdict
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -150,7 +151,10 @@ class Task:
     def case(self, dataset: Dataset, params: Mapping[str, object], seed: int) -> Case:
         """Payload, plan and truth. Pure: equal arguments, equal bytes. Raises UsageError."""
         self.check_target(dataset.name, dataset.target)
-        case = self.make(dataset, self.check_params(params), seed)
+        checked = self.check_params(params)
+        if self.params.get("rows") is ROWS:
+            dataset = first_rows(self.name, dataset, checked["rows"])
+        case = self.make(dataset, checked, seed)
         return replace(case, params={name: value for name, value in case.params.items() if self.params[name].wire})
 
     def reference(self, case: Case) -> Arrays:

@@ -13,6 +13,7 @@ from mlfleet.tasks.bounds import product
 from mlfleet.tasks.criteria import Close, Metrics, Within
 from mlfleet.tasks.metrics import coefficients, regression
 from mlfleet.tasks.params import ParamSpec
+from mlfleet.tasks.rows import ROWS
 
 _NAME = "gd_regression.fit"
 _CRITERIA = (
@@ -46,8 +47,7 @@ def descent(x: Floats, y: Floats, lr: float, iterations: int) -> tuple[Floats, F
 def _fit(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
     """X as the dataset has it: to scale its columns would change what a number of steps means."""
     del seed
-    train = dataset.train[: _rows(dataset, params["rows"])]
-    x, y = np.ascontiguousarray(dataset.x[train], np.float64), dataset.y[train]
+    x, y = np.ascontiguousarray(dataset.x[dataset.train], np.float64), dataset.y_train
     lr, iterations = float(params["lr"]), int(params["iterations"])
     coef, intercept = descent(x, y, lr, iterations)
     before, offset = descent(x, y, lr, iterations - 1)
@@ -64,15 +64,6 @@ def _fit(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
         guess={"coef": np.zeros_like(coef), "intercept": np.asarray(y.mean()), "last_loss": np.asarray(y.var() / 2)},
         reference={"coef": coef, "intercept": intercept, "last_loss": _loss(x, y, before, offset)},
     )
-
-
-def _rows(dataset: Dataset, asked: Param) -> int:
-    rows = len(dataset.train) if asked == "all" else int(asked)
-    if rows > len(dataset.train):
-        raise UsageError(
-            f"parameter 'rows' of {_NAME} is {rows}, dataset {dataset.name!r} has {len(dataset.train)} training rows"
-        )
-    return rows
 
 
 def _loss(x: Floats, y: Floats, coef: Floats, intercept: Floats) -> Floats:
@@ -115,7 +106,7 @@ TASKS = (
             "lr": ParamSpec(float, above=0),
             "iterations": ParamSpec(int, low=1),
             "schedule": ParamSpec(str, words=(_FUSED, _GRAM)),
-            "rows": ParamSpec(int, low=1, words=("all",), wire=False),
+            "rows": ROWS,
         },
         make=_fit,
         metrics=_metrics,

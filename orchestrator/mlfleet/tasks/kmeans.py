@@ -17,6 +17,7 @@ from mlfleet.tasks.base import Arrays, Case, Output, Reached, Task
 from mlfleet.tasks.criteria import Metrics, Objective, Partition
 from mlfleet.tasks.metrics import clustering
 from mlfleet.tasks.params import ParamSpec
+from mlfleet.tasks.rows import ROWS
 
 # Draws of a start before the dataset is called unfit for this k.
 _DRAWS = 100
@@ -104,7 +105,7 @@ TASKS = (
         unit_key="rows",
         unit="row",
         targets=("classes", "real"),
-        params={"k": ParamSpec(int, low=2, wire=False), "max_iter": ParamSpec(int, low=1)},
+        params={"k": ParamSpec(int, low=2, wire=False), "max_iter": ParamSpec(int, low=1), "rows": ROWS},
         make=_fit,
         metrics=_metrics,
         decides="inertia",

@@ -25,6 +25,8 @@ class ParamSpec:
     wire: bool = True
     # True where the task itself sets it, out of the model that it loads; a suite cannot.
     derived: bool = False
+    # What a suite means that does not write it; None where it has to.
+    default: Param | None = None
 
     @property
     def awaited(self) -> str:
@@ -65,6 +67,7 @@ def check(task: str, specs: Mapping[str, ParamSpec], params: Mapping[str, object
             shown = printable(repr(found))
             raise UsageError(f"parameter {name!r} of {task} is {shown}; awaited: {specs[name].awaited}")
         checked[name] = value
+    checked |= {name: spec.default for name, spec in specs.items() if name not in checked and spec.default is not None}
     if missing := [name for name in specs if name not in checked]:
         raise UsageError(f"parameter {missing[0]!r} of {task} is missing; awaited: {specs[missing[0]].awaited}")
     return checked

@@ -12,6 +12,7 @@ from mlfleet.tasks.batch import BATCH, batch_rows
 from mlfleet.tasks.criteria import Close, Metrics, Within
 from mlfleet.tasks.metrics import coefficients, regression
 from mlfleet.tasks.params import ParamSpec
+from mlfleet.tasks.rows import ROWS
 
 _ALPHA = ParamSpec(float, low=0.0)
 _R2 = Within("r2", 1e-8)
@@ -99,7 +100,7 @@ TASKS = (
         unit_key="rows",
         unit="row",
         targets=("real",),
-        params={"alpha": _ALPHA},
+        params={"alpha": _ALPHA, "rows": ROWS},
         make=_fit,
         metrics=_fit_metrics,
         decides="r2",
