@@ -47,3 +47,10 @@ def test_the_page_fetches_and_runs_nothing():
 
 def test_the_result_is_read_back_as_it_was_written():
     assert decode(Validation, encode(FOUND)) == FOUND
+
+
+def test_a_pair_without_an_interval_has_none():
+    pair = replace(FOUND.pairs[0], point=None, low=None, high=None, outcome="refused", reasons=("unexplained_time",))
+    page = report.render_html(replace(FOUND, pairs=(pair,)))
+    assert "none to none" not in page
+    assert "refused, unexplained_time" in page

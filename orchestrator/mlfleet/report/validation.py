@@ -138,7 +138,7 @@ def _pairs(pairs: Sequence[PairSeen]) -> _Sheet:
                 f"{one.contestant} / {one.baseline}",
                 f"{one.truth:.4g}",
                 _ratio(one.point),
-                f"{_ratio(one.low)} to {_ratio(one.high)}",
+                "none" if one.low is None else f"{_ratio(one.low)} to {_ratio(one.high)}",
                 ", ".join((one.outcome, *one.reasons)),
             )
             for one in pairs
