@@ -13,9 +13,9 @@ from mlfleet.verify.trials import Trial
 METRICS = ("time", "cpu", "memory")
 _Both = Sequence[tuple[Trial, Trial]]
 _Settled = tuple[str, tuple[str, ...]]
-# Receipt keys that say when an algorithm was done: they may differ between frameworks and are printed; all others are
-# the work that was asked for.
-REACHED = frozenset({"n_iter", "n_support", "converged", "evaluations", "updates", "episodes"})
+# Receipt keys that say when an algorithm was done, or how: they may differ between frameworks and are printed; all
+# others are the work that was asked for.
+REACHED = frozenset({"n_iter", "n_support", "converged", "evaluations", "updates", "episodes", "column_major"})
 
 
 @dataclass(frozen=True)
