@@ -1,5 +1,6 @@
 """Synthetic tables and points: what they were planted with is found again, by the libraries that they are there for."""
 
+from collections.abc import Iterator
 from math import sin
 
 import numpy as np
@@ -13,11 +14,19 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import adjusted_rand_score
 from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
 
 _KNOWN = manifest.read_manifest().dataset
 GENERATED = [
     name for name, entry in _KNOWN.items() if entry.kind == "synthetic" and entry.target in {"real", "classes"}
 ]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that spin for each other take minutes where something else runs."""
+    with threadpool_limits(1):
+        yield
 
 
 def _score(name: str, model: object) -> float:

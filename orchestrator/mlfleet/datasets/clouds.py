@@ -26,7 +26,7 @@ def blobs(rows: int, columns: int, classes: int, spread: float) -> tuple[Floats,
 def moons_syn() -> tuple[Floats, Integers]:
     """X f64[1000,2] and classes i64[1000]: two half-circles of radius 1, each with its end in the other's middle."""
     half = 500
-    angles = np.arange(half) * (pi / (half - 1))
+    angles = np.arange(half, dtype=np.float64) * (pi / (half - 1))
     x, y = _cosine(angles), sine(angles)
     return _noisy([np.concatenate([x, 1 - x]), np.concatenate([y, 0.5 - y])], _MOONS_NOISE), _halves(half)
 
@@ -34,7 +34,7 @@ def moons_syn() -> tuple[Floats, Integers]:
 def circles_syn() -> tuple[Floats, Integers]:
     """X f64[1000,2] and classes i64[1000]: a ring of radius 1 around one of half of it."""
     half = 500
-    angles = np.arange(half) * (2 * pi / half)
+    angles = np.arange(half, dtype=np.float64) * (2 * pi / half)
     x, y = _cosine(angles), sine(angles)
     rings = [np.concatenate([axis, _INNER_RADIUS * axis]) for axis in (x, y)]
     return _noisy(rings, _CIRCLES_NOISE), _halves(half)

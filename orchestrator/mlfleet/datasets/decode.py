@@ -3,6 +3,7 @@
 import gzip
 import json
 import lzma
+import tarfile
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
@@ -15,6 +16,8 @@ from mlfleet.datasets.generated import cartpole, gd_syn, integers_syn
 
 Floats = NDArray[np.float64]
 _TOKENS, _TOKENS_SEED = 1 << 16, 42
+# Age, weight of the sample, years of education, capital gain and loss, hours a week; the other columns are words.
+_ADULT_NUMBERS = frozenset((0, 2, 4, 10, 11, 12))
 Decoded = tuple[NDArray[Any], NDArray[Any]]
 
 
@@ -47,6 +50,39 @@ def _diabetes(files: list[bytes]) -> Decoded:
 def _boston_housing(files: list[bytes]) -> Decoded:
     table = _table(files[0])
     return table[:, :-1], table[:, -1]
+
+
+def _wine_quality(files: list[bytes]) -> Decoded:
+    table = _table(gzip.decompress(files[0]), skip=1)
+    return table[:, :-1], table[:, -1]
+
+
+def _california_housing(files: list[bytes]) -> Decoded:
+    """As scikit-learn's fetcher makes it: rooms, bedrooms and people a household, and prices in 100,000 dollars."""
+    with tarfile.open(fileobj=BytesIO(files[0]), mode="r:gz") as archive:
+        member = archive.extractfile("CaliforniaHousing/cal_housing.data")
+        table = _table(member.read() if member else b"")
+    longitude, latitude, age, rooms, bedrooms, people, households, income, price = table.T
+    columns = [income, age, rooms / households, bedrooms / households, people, people / households, latitude, longitude]
+    return np.stack(columns, axis=1), price / 100_000.0
+
+
+def _covertype(files: list[bytes]) -> Decoded:
+    x, y = _classes_last(_table(gzip.decompress(files[0])))
+    return x, y - 1
+
+
+def _adult(files: list[bytes]) -> Decoded:
+    """Words become their place in alphabetical order, "?" (unknown) among them; class 1: more than 50,000 dollars."""
+    lines = [line for file in files for line in file.decode("ascii").splitlines()]
+    # The test part begins with a comment, and ends each line with a full stop.
+    rows = [line.rstrip(".").split(", ") for line in lines if line and not line.startswith("|")]
+    *columns, income = (np.array(column) for column in zip(*rows, strict=True))
+    coded = [
+        column.astype(np.float64) if number in _ADULT_NUMBERS else np.unique(column, return_inverse=True)[1]
+        for number, column in enumerate(columns)
+    ]
+    return np.stack(coded, axis=1).astype(np.float64), (income == ">50K").astype(np.int64)
 
 
 def _mnist_5k(files: list[bytes]) -> Decoded:
@@ -95,6 +131,10 @@ _DECODERS: Mapping[str, Callable[[list[bytes]], Decoded]] = {
     "digits": _digits,
     "diabetes": _diabetes,
     "boston_housing": _boston_housing,
+    "wine_quality": _wine_quality,
+    "california_housing": _california_housing,
+    "covertype": _covertype,
+    "adult": _adult,
     "mnist_5k": _mnist_5k,
     "fashion_mnist": _fashion_mnist,
     "fashion_mnist-20k": _fashion_mnist_20k,
