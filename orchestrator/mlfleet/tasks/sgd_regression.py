@@ -11,7 +11,7 @@ from mlfleet.datasets import Dataset
 from mlfleet.model import Bound, Param
 from mlfleet.tasks.base import Case, Output, Reached, Size, Task
 from mlfleet.tasks.criteria import Within
-from mlfleet.tasks.linear_models import check_rank, fit_bound, fit_metrics
+from mlfleet.tasks.linear_models import fit_bound, fit_metrics
 from mlfleet.tasks.params import ParamSpec
 from mlfleet.tasks.ridge import closed_form
 from mlfleet.tasks.rows import ROWS
@@ -28,7 +28,6 @@ def _fit(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
     del seed
     x, x_test = dataset.standardised()
     y, limit = dataset.y_train, int(params["max_iter"])
-    check_rank(_NAME, dataset.name, x)
     coef, intercept = closed_form(x, y, 0.0)
     every = {"epochs": limit, "updates": limit * len(x)} if params["until"] == _LIMIT else {}
     return Case(
