@@ -1,10 +1,14 @@
 """NumPy behind the contract: one function per task, its signature the schema."""
 
+# Two files are imported for what they register.
+import linear
 import numpy as np
+import scaling
 from descent import Descent, fused, gram
-from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, Job, Rotation, Service, batches, require
+from library import service
+from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, Job, Rotation, batches, require
 
-service = Service("numpy", np.__version__)
+__all__ = ["linear", "scaling", "service"]
 # n (n + 1) fits 64 bits.
 MOST_TERMS = 3_000_000_000
 SCHEDULES = {"fused": fused, "gram": gram}

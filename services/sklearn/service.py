@@ -2,9 +2,11 @@
 
 # Imported for what they register.
 import cluster
+import lasso
 import linear
 import neighbours
+import scaling
 import svm
 from library import service
 
-__all__ = ["cluster", "linear", "neighbours", "service", "svm"]
+__all__ = ["cluster", "lasso", "linear", "neighbours", "scaling", "service", "svm"]

@@ -4,10 +4,12 @@ Each wrong thing comes with the words that the service's message must hold: what
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from mlfleet import datasets
+from mlfleet.errors import UsageError
 from mlfleet.payload import Arrays
 
 STRAY = "stray"
@@ -80,6 +82,8 @@ def wrong_inputs(case) -> Iterator[Wrong]:
     yield from _apart(inputs)
     yield from _regrouped(inputs)
     yield from _too_long(case)
+    yield from _wrong_folds(inputs)
+    yield from _deficient(case)
     if "machines" in case.case.planned:
         yield from _one_class(inputs)
 
@@ -134,7 +138,7 @@ def _too_long(case) -> Iterator[Wrong]:
     """A parameter that only shapes the payload is the length of an input; where it has a limit, the service sees it."""
     inputs = case.case.inputs
     for name in [name for name, spec in case.task.params.items() if not spec.wire]:
-        for key in [key for key, array in inputs.items() if len(array) == case.workload.params[name]]:
+        for key in [key for key, array in inputs.items() if len(array) == case.workload.params.get(name)]:
             rows = max((len(array) for array in _others(inputs, key)), default=0)
             if case.accepts(name, rows + 1):
                 continue
@@ -145,3 +149,29 @@ def _too_long(case) -> Iterator[Wrong]:
 def _one_class(inputs: Arrays) -> Iterator[Wrong]:
     for name in [name for name, array in inputs.items() if array.dtype.kind == "i"]:
         yield Wrong(f"{name} of one class", {**inputs, name: np.zeros_like(inputs[name])}, (name, "1", "2"))
+
+
+def _wrong_folds(inputs: Arrays) -> Iterator[Wrong]:
+    """Every fold from 0 to the last must hold rows out, and leave rows to fit."""
+    if "folds" in inputs:
+        ids = inputs["folds"]
+        changed = {"without fold 1": np.where(ids == 1, 0, ids), "of one fold": 0 * ids, "from -1": ids - 1}
+        for what, folds in changed.items():
+            yield Wrong(f"folds {what}", {**inputs, "folds": folds}, ("folds", "awaited"))
+
+
+def _deficient(case) -> Iterator[Wrong]:
+    """A constant column, where the orchestrator's task refuses data of less than full rank."""
+    dataset = datasets.load(case.workload.dataset)
+    if dataset.x.ndim != 2 or "x_train" not in case.case.inputs:
+        return
+    flat = dataset.x.copy()
+    flat[:, 0] = 1
+    try:
+        case.task.case(replace(dataset, x=flat), case.workload.params, 1)
+    except UsageError as error:
+        if "rank" in str(error):
+            x = case.case.inputs["x_train"].copy()
+            x[:, 0] = 1
+            words = ("x_train", f"rank {x.shape[1] - 1}", str(x.shape[1]))
+            yield Wrong("x_train with a constant column", {**case.case.inputs, "x_train": x}, words)

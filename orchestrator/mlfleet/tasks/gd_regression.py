@@ -8,20 +8,23 @@ from mlfleet.datasets import Dataset
 from mlfleet.datasets.dataset import Floats
 from mlfleet.errors import UsageError
 from mlfleet.model import Bound, Param
-from mlfleet.tasks.base import Arrays, Case, Output, Size, Task
+from mlfleet.tasks.base import Case, Output, Size, Task
+from mlfleet.tasks.batch import BATCH
 from mlfleet.tasks.bounds import product
-from mlfleet.tasks.criteria import Close, Metrics, Within
-from mlfleet.tasks.metrics import coefficients, regression
+from mlfleet.tasks.criteria import Close, Within
+from mlfleet.tasks.linear_models import PREDICTS, fit_metrics, predict_bound, predict_case, predict_metrics
 from mlfleet.tasks.params import ParamSpec
 from mlfleet.tasks.rows import ROWS
 
-_NAME = "gd_regression.fit"
+_NAME, _PREDICT = "gd_regression.fit", "gd_regression.predict"
 _CRITERIA = (
     Close("coef", 1e-9),
     Close("intercept", 1e-9),
     Close("last_loss", 1e-9),
     Within("r2", 1e-9),
 )
+_PREDICTED = (Close("pred", 1e-9), Within("r2", 1e-9))
+_STEPS = {"lr": ParamSpec(float, above=0), "iterations": ParamSpec(int, low=1)}
 # Rows read from memory: by each step, or once for X'X, with which all steps are taken.
 _FUSED, _GRAM = "fused", "gram"
 
@@ -89,10 +92,15 @@ def _size(params: Mapping[str, Param]) -> Size | None:
     return Size("iterations", 1) if params["schedule"] == _FUSED else None
 
 
-def _metrics(case: Case, outputs: Arrays) -> Metrics:
-    with np.errstate(all="ignore"):
-        pred = case.truth["x_test"] @ outputs["coef"] + outputs["intercept"]
-    return regression(case.truth["y_test"], pred) | coefficients(outputs["coef"])
+def _predict(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
+    """Fitted by the Gram matrix: however the model was made, predictions are the same work."""
+    del seed
+    rows = len(dataset.test) if params["test_rows"] == "all" else int(params["test_rows"])
+    if rows > len(dataset.test):
+        raise UsageError(f"parameter 'test_rows' of {_PREDICT} is {rows}, the test part has {len(dataset.test)} rows")
+    x, x_test = (np.ascontiguousarray(dataset.x[part], np.float64) for part in (dataset.train, dataset.test[:rows]))
+    model = descent(x, dataset.y_train, float(params["lr"]), int(params["iterations"]))
+    return predict_case(_PREDICT, dataset, params, (x, x_test, dataset.y_train), model, _PREDICTED)
 
 
 TASKS = (
@@ -103,17 +111,25 @@ TASKS = (
         unit="step",
         targets=("real",),
         params={
-            "lr": ParamSpec(float, above=0),
-            "iterations": ParamSpec(int, low=1),
+            **_STEPS,
             "schedule": ParamSpec(str, words=(_FUSED, _GRAM)),
             "rows": ROWS,
         },
         make=_fit,
-        metrics=_metrics,
+        metrics=fit_metrics,
         decides="r2",
         direction=1,
         criteria=_CRITERIA,
         bound=_bound,
         size=_size,
+    ),
+    Task(
+        name=_PREDICT,
+        params={**_STEPS, "batch": BATCH, "rows": ROWS, "test_rows": ROWS},
+        make=_predict,
+        metrics=predict_metrics,
+        criteria=_PREDICTED,
+        bound=predict_bound,
+        **PREDICTS,
     ),
 )

@@ -5,12 +5,24 @@ from collections.abc import Mapping
 import numpy as np
 
 from mlfleet.datasets import Dataset
-from mlfleet.datasets.dataset import Floats
-from mlfleet.model import Bound, Param
-from mlfleet.tasks.base import Arrays, Case, Output, Task
-from mlfleet.tasks.batch import BATCH, batch_rows
-from mlfleet.tasks.criteria import Close, Metrics, Within
-from mlfleet.tasks.metrics import coefficients, regression
+from mlfleet.datasets.dataset import Floats, Integers
+from mlfleet.model import Param
+from mlfleet.tasks.base import Case, Output, Task
+from mlfleet.tasks.batch import BATCH
+from mlfleet.tasks.criteria import Close, Within
+from mlfleet.tasks.folds import FOLDS, fold_ids, out_of_fold
+from mlfleet.tasks.linear_models import (
+    PREDICTS,
+    VALIDATES,
+    fit_bound,
+    fit_metrics,
+    predict_bound,
+    predict_case,
+    predict_metrics,
+    validate_bound,
+    validate_case,
+    validate_metrics,
+)
 from mlfleet.tasks.params import ParamSpec
 from mlfleet.tasks.rows import ROWS
 
@@ -52,45 +64,24 @@ def _fit(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
     )
 
 
-def _fit_metrics(case: Case, outputs: Arrays) -> Metrics:
-    with np.errstate(all="ignore"):
-        pred = case.truth["x_test"] @ outputs["coef"] + outputs["intercept"]
-    return regression(case.truth["y_test"], pred) | coefficients(outputs["coef"])
-
-
 def _predict(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
     del seed
     x, x_test = dataset.standardised()
-    y = dataset.y_train
-    batch = batch_rows("ridge.predict", params["batch"], len(x_test))
-    coef, intercept = closed_form(x, y, float(params["alpha"]))
-    return Case(
-        task="ridge.predict",
-        dataset=dataset.name,
-        label=dataset.label,
-        inputs={"x_train": x, "y_train": y, "x_test": x_test},
-        params={**params, "batch": batch},
-        outputs={"pred": Output("F64", (batch,))},
-        planned={"rows": len(x), "rows_predicted": batch},
-        criteria=_PREDICT,
-        truth={"y_test": dataset.y_test[:batch]},
-        guess={"pred": np.full(batch, y.mean())},
-        reference={"pred": x_test[:batch] @ coef + intercept},
-    )
+    model = closed_form(x, dataset.y_train, float(params["alpha"]))
+    return predict_case("ridge.predict", dataset, params, (x, x_test, dataset.y_train), model, _PREDICT)
 
 
-def _predict_metrics(case: Case, outputs: Arrays) -> Metrics:
-    return regression(case.truth["y_test"], outputs["pred"])
+def _validate(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
+    del seed
+    x, _ = dataset.standardised()
+    y, alpha = dataset.y_train, float(params["alpha"])
+    ids = fold_ids("ridge.cross_validate", y, int(params["folds"]), classes=False)
 
+    def answer(fitted: Integers, held: Integers) -> Floats:
+        coef, intercept = closed_form(x[fitted], y[fitted], alpha)
+        return np.asarray(x[held] @ coef + intercept)
 
-def _fit_bound(case: Case) -> Bound:
-    """X'y alone: a multiplication and an addition for each number of X. The Gram matrix may be had by other ways."""
-    return Bound(2.0 * case.inputs["x_train"].size, "F64")
-
-
-def _predict_bound(case: Case) -> Bound:
-    """Each number of the batch is multiplied by a coefficient and added."""
-    return Bound(2.0 * int(case.params["batch"]) * case.inputs["x_test"].shape[1], "F64")
+    return validate_case("ridge.cross_validate", dataset, params, ids, out_of_fold(ids, answer), _PREDICT)
 
 
 TASKS = (
@@ -102,24 +93,28 @@ TASKS = (
         targets=("real",),
         params={"alpha": _ALPHA, "rows": ROWS},
         make=_fit,
-        metrics=_fit_metrics,
+        metrics=fit_metrics,
         decides="r2",
         direction=1,
         criteria=_FIT,
-        bound=_fit_bound,
+        bound=fit_bound,
     ),
     Task(
         name="ridge.predict",
-        stage="infer",
-        unit_key="rows_predicted",
-        unit="row",
-        targets=("real",),
         params={"alpha": _ALPHA, "batch": BATCH},
         make=_predict,
-        metrics=_predict_metrics,
-        decides="r2",
-        direction=1,
+        metrics=predict_metrics,
         criteria=_PREDICT,
-        bound=_predict_bound,
+        bound=predict_bound,
+        **PREDICTS,
+    ),
+    Task(
+        name="ridge.cross_validate",
+        params={"alpha": _ALPHA, "folds": FOLDS},
+        make=_validate,
+        metrics=validate_metrics,
+        criteria=_PREDICT,
+        bound=validate_bound,
+        **VALIDATES,
     ),
 )

@@ -1,8 +1,13 @@
 //! linfa's adapter: tasks in, jobs out.
 
+mod folds;
 mod kmeans;
 mod knn;
+mod lasso;
+mod linear;
+mod regression;
 mod ridge;
+mod scaler;
 mod svc;
 
 use mlfleet_sdk::{Origin, Service, locked_version, start_rayon};
@@ -12,8 +17,43 @@ use mlfleet_sdk::{Origin, Service, locked_version, start_rayon};
 pub fn service() -> Service {
     Service::new("linfa", locked_version("linfa"))
         .task("kmeans.fit", Origin::Stock, "ndarray", kmeans::fit)
+        .task("scaler.fit", Origin::Stock, "ndarray", scaler::fit)
+        .task("scaler.transform", Origin::Stock, "ndarray", scaler::transform)
+        .task(
+            "linear.fit",
+            Origin::Stock,
+            "linfa-linalg: Householder's QR beside a column of ones",
+            linear::fit,
+        )
+        .task("linear.predict", Origin::Stock, "ndarray", linear::predict)
         .task("ridge.fit", Origin::InRepo, "ndarray, linfa-linalg", ridge::fit)
         .task("ridge.predict", Origin::InRepo, "ndarray", ridge::predict)
+        .task(
+            "ridge.cross_validate",
+            Origin::InRepo,
+            "ndarray, linfa-linalg",
+            ridge::cross_validate,
+        )
+        .task("lasso.fit", Origin::Stock, "linfa-elasticnet", lasso::fit)
+        .task("lasso.predict", Origin::Stock, "ndarray", lasso::predict)
+        .task(
+            "lasso.cross_validate",
+            Origin::InRepo,
+            "linfa-elasticnet",
+            lasso::cross_validate,
+        )
+        .task(
+            "elastic_net.fit",
+            Origin::Stock,
+            "linfa-elasticnet",
+            lasso::elastic_net_fit,
+        )
+        .task(
+            "elastic_net.predict",
+            Origin::Stock,
+            "ndarray",
+            lasso::elastic_net_predict,
+        )
         .task("knn_classify.predict", Origin::InRepo, "linfa-nn", knn::predict)
         .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc::fit)
         .fact("ndarray", locked_version("ndarray"))

@@ -1,10 +1,13 @@
-//! `ridge.fit`, `ridge.predict`: least squares with a penalty, in closed form by Cholesky.
+//! `ridge.fit`, `ridge.predict`, `ridge.cross_validate`: least squares with a penalty, in closed form by Cholesky.
 //!
 //! linfa's own ridge is coordinate descent that never meets its stopping rule and always runs to its limit.
 
 use linfa_linalg::cholesky::SolveCInplace;
-use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params, require};
-use ndarray::{Array1, Array2, Axis, ShapeBuilder, s};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+
+use crate::folds::{Fold, folds};
+use crate::regression::{Predict, column_major, count, means, picked, training};
 
 /// Training data and penalty.
 struct Problem {
@@ -21,26 +24,20 @@ struct Model {
 
 impl Problem {
     fn take(inputs: &mut Inputs, params: &mut Params) -> Result<Self, Error> {
-        let x_train = inputs.f64_2d("x_train")?;
-        let y = inputs.f64_1d("y_train")?;
+        let (x, y) = training(inputs)?;
         let alpha = params.float("alpha")?;
-        let (n, d) = x_train.dim();
-        require(n == y.len(), || {
-            format!("y_train has {} rows; x_train has {n}", y.len())
-        })?;
-        require(n >= 1 && d >= 1, || {
-            format!("x_train is {n} x {d}; awaited at least one row and column")
-        })?;
         require(alpha >= 0.0, || format!("alpha is {alpha}; awaited at least 0"))?;
-        let mut x = Array2::zeros((n, d).f());
-        x.assign(&x_train);
-        Ok(Self { x, y, alpha })
+        Ok(Self {
+            x: column_major(&x),
+            y,
+            alpha,
+        })
     }
 
     /// Centres both sides, so that the intercept is not penalised, and solves (X'X + alpha I) coef = X'y.
     fn fit(&self) -> Result<Model, Error> {
         let (n, d) = self.x.dim();
-        let x_mean = Array1::from_iter(self.x.columns().into_iter().map(|column| column.sum() / count(n)));
+        let x_mean = means(&self.x);
         let y_mean = self.y.sum() / count(n);
         let centred = &self.x - &x_mean;
         let y = &self.y - y_mean;
@@ -54,11 +51,6 @@ impl Problem {
         let intercept = y_mean - x_mean.dot(&coef);
         Ok(Model { coef, intercept })
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "rows in memory are far below 2^53")]
-fn count(rows: usize) -> f64 {
-    rows as f64
 }
 
 pub(crate) struct RidgeFit {
@@ -89,42 +81,57 @@ impl Job for RidgeFit {
     }
 }
 
-pub(crate) struct RidgePredict {
-    model: Model,
-    x_test: Array2<f64>,
-    batches: Batches<Array1<f64>>,
-    rows: usize,
+/// As [`fit`], and `x_test` f64 (m, d), `batch`: fitted here, predicted in the steps.
+pub(crate) fn predict(inputs: &mut Inputs, params: &mut Params) -> Result<Predict, Error> {
+    let problem = Problem::take(inputs, params)?;
+    let model = problem.fit()?;
+    let predict = Box::new(move |rows: &ArrayView2<f64>| rows.dot(&model.coef) + model.intercept);
+    Predict::new(inputs, params, problem.x.dim(), predict, None)
 }
 
-/// As [`fit`], and `x_test` f64 (m, d), `batch`: fitted here, predicted in the steps.
-pub(crate) fn predict(inputs: &mut Inputs, params: &mut Params) -> Result<RidgePredict, Error> {
+pub(crate) struct RidgeValidate {
+    problem: Problem,
+    folds: Vec<Fold>,
+    pred: Array1<f64>,
+    fits: usize,
+}
+
+/// As [`fit`], and `folds` i64 (n,).
+pub(crate) fn cross_validate(inputs: &mut Inputs, params: &mut Params) -> Result<RidgeValidate, Error> {
     let problem = Problem::take(inputs, params)?;
-    let x_test = inputs.f64_2d("x_test")?;
-    let (d, columns) = (problem.x.ncols(), x_test.ncols());
-    require(d == columns, || {
-        format!("x_test has {columns} columns; x_train has {d}")
-    })?;
-    Ok(RidgePredict {
-        batches: Batches::new("x_test", x_test.nrows(), params.count("batch")?)?,
-        model: problem.fit()?,
-        x_test,
-        rows: problem.x.nrows(),
+    Ok(RidgeValidate {
+        folds: folds(inputs, problem.x.nrows())?,
+        pred: Array1::zeros(problem.y.len()),
+        problem,
+        fits: 0,
     })
 }
 
-impl Job for RidgePredict {
+impl Job for RidgeValidate {
+    /// Each row is predicted by the fit that held its fold out.
     fn step(&mut self) -> Result<(), Error> {
-        let mut pred = self.x_test.slice(s![self.batches.rows(), ..]).dot(&self.model.coef);
-        pred += self.model.intercept;
-        self.batches.answer(pred);
+        self.fits = 0;
+        for fold in &self.folds {
+            let part = Problem {
+                x: picked(&self.problem.x, &fold.fitted),
+                y: fold.fitted.iter().map(|&row| self.problem.y[row]).collect(),
+                alpha: self.problem.alpha,
+            };
+            let model = part.fit()?;
+            let found = picked(&self.problem.x, &fold.held).dot(&model.coef) + model.intercept;
+            for (&row, value) in fold.held.iter().zip(found) {
+                self.pred[row] = value;
+            }
+            self.fits += 1;
+        }
         Ok(())
     }
 
     fn outputs(&mut self) -> Result<Outputs, Error> {
         Ok(Outputs::new()
-            .tensor("pred", self.batches.first()?.clone())
-            .receipt("rows", self.rows)
-            .receipt("rows_predicted", self.batches.size()))
+            .tensor("pred", self.pred.clone())
+            .receipt("rows", self.problem.x.nrows())
+            .receipt("fits", self.fits))
     }
 }
 
@@ -152,5 +159,20 @@ mod tests {
             .with("y_train", array![1.0, 2.0]);
         let mut job = fit(&mut inputs, &mut Params::default().with("alpha", 0_i64)).unwrap();
         assert!(job.step().is_err());
+    }
+
+    #[test]
+    fn rows_that_are_held_out_do_not_enter_their_own_fit() {
+        let x = array![[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]];
+        let y = array![1.0, 3.0, 5.0, 7.0, 9.0, 99.0];
+        let mut inputs = Inputs::default()
+            .with("x_train", x)
+            .with("y_train", y)
+            .with("folds", array![1_i64, 0, 1, 0, 0, 2]);
+        let mut job = cross_validate(&mut inputs, &mut Params::default().with("alpha", 0.0)).unwrap();
+        job.step().unwrap();
+        job.step().unwrap();
+        assert!((job.pred[5] - 11.0).abs() < 1e-9);
+        assert_eq!(job.fits, 3);
     }
 }

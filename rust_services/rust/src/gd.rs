@@ -50,6 +50,12 @@ pub(crate) fn fit(inputs: &mut Inputs, params: &mut Params) -> Result<Descent, E
     })
 }
 
+/// Coefficients (d,) and intercept of one [`fit`].
+pub(crate) fn fitted(inputs: &mut Inputs, params: &mut Params) -> Result<(Array1<f64>, f64), Error> {
+    let found = fit(inputs, params)?.descend()?;
+    Ok((found.coef.into(), found.intercept))
+}
+
 impl Descent {
     fn descend(&self) -> Result<Fit, Error> {
         match self.schedule {

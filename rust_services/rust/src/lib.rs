@@ -3,8 +3,10 @@
 mod descent;
 mod env;
 mod gd;
+mod gd_predict;
 mod knn;
 mod parts;
+mod scaler;
 mod sums;
 
 use mlfleet_sdk::{Origin, Service, compiler_version, locked_version, start_rayon};
@@ -22,6 +24,9 @@ pub fn service() -> Service {
             "none; gram: matrixmultiply",
             gd::fit,
         )
+        .task("gd_regression.predict", Origin::InRepo, "none", gd_predict::predict)
+        .task("scaler.fit", Origin::InRepo, "none", scaler::fit)
+        .task("scaler.transform", Origin::InRepo, "none", scaler::transform)
         .task("knn_regress.predict", Origin::InRepo, "none", knn::predict)
         .task("env.step", Origin::InRepo, "none", env::steps)
         .fact("ndarray", locked_version("ndarray"))
