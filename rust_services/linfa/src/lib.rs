@@ -2,8 +2,11 @@
 
 mod kmeans;
 mod knn;
+mod machines;
+mod pairs;
 mod ridge;
 mod svc;
+mod svc_many;
 
 use mlfleet_sdk::{Origin, Service, locked_version, start_rayon};
 
@@ -15,7 +18,9 @@ pub fn service() -> Service {
         .task("ridge.fit", Origin::InRepo, "ndarray, linfa-linalg", ridge::fit)
         .task("ridge.predict", Origin::InRepo, "ndarray", ridge::predict)
         .task("knn_classify.predict", Origin::InRepo, "linfa-nn", knn::predict)
-        .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc::fit)
+        .task("svc.fit", Origin::Stock, "linfa-svm", svc::fit)
+        .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovo)
+        .task("svc_ovr.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovr)
         .fact("ndarray", locked_version("ndarray"))
         .fact("linfa-linalg", locked_version("linfa-linalg"))
         .fact("matrixmultiply", locked_version("matrixmultiply"))
