@@ -5,6 +5,7 @@ import cluster
 import linear
 import neighbours
 import svm
+import svm_folds
 from library import service
 
-__all__ = ["cluster", "linear", "neighbours", "service", "svm"]
+__all__ = ["cluster", "linear", "neighbours", "service", "svm", "svm_folds"]

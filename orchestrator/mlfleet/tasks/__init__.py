@@ -15,6 +15,8 @@ from mlfleet.tasks import (
     rl_train,
     sums,
     svc,
+    svc_folds,
+    svc_predict,
 )
 from mlfleet.tasks.base import Case, Task
 
@@ -26,6 +28,8 @@ _FAMILIES = (
     ridge.TASKS,
     knn.TASKS,
     svc.TASKS,
+    svc_predict.TASKS,
+    svc_folds.TASKS,
     sums.TASKS,
     gd_regression.TASKS,
     networks.TASKS,

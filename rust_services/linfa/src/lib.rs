@@ -4,8 +4,10 @@ mod kmeans;
 mod knn;
 mod machines;
 mod pairs;
+mod platt;
 mod ridge;
 mod svc;
+mod svc_folds;
 mod svc_many;
 
 use mlfleet_sdk::{Origin, Service, locked_version, start_rayon};
@@ -19,7 +21,22 @@ pub fn service() -> Service {
         .task("ridge.predict", Origin::InRepo, "ndarray", ridge::predict)
         .task("knn_classify.predict", Origin::InRepo, "linfa-nn", knn::predict)
         .task("svc.fit", Origin::Stock, "linfa-svm", svc::fit)
+        .task("svc.predict", Origin::Stock, "linfa-svm", svc::predict)
+        .task(
+            "svc.cross_validate",
+            Origin::InRepo,
+            "linfa-svm",
+            svc_folds::cross_validate,
+        )
+        .task("svc.calibrate", Origin::InRepo, "linfa-svm", svc_folds::calibrate)
+        .task(
+            "svc.predict_proba",
+            Origin::InRepo,
+            "linfa-svm",
+            svc_folds::predict_proba,
+        )
         .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovo)
+        .task("svc_ovo.predict", Origin::InRepo, "linfa-svm", svc_many::predict_ovo)
         .task("svc_ovr.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovr)
         .fact("ndarray", locked_version("ndarray"))
         .fact("linfa-linalg", locked_version("linfa-linalg"))
