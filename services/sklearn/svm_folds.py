@@ -53,7 +53,7 @@ def svc_calibrate(
 
 
 @service.task("svc.predict_proba", origin="stock", kernels="libsvm")
-def svc_predict_proba(
+def svc_predict_proba(  # noqa: PLR0913 - the tensors and parameters of the task
     x_train: F64Matrix,
     y_train: I64Vector,
     x_test: F64Matrix,

@@ -150,7 +150,7 @@ def _one_class(inputs: Arrays) -> Iterator[Wrong]:
 
 
 def _folds(inputs: Arrays) -> Iterator[Wrong]:
-    """Folds that are not numbered from 0, and one that holds out all rows of a class: its machine would see one alone."""
+    """Folds that are not numbered from 0, and one that holds out all rows of a class."""
     folds, y = inputs["folds"], inputs["y_train"]
     yield Wrong("folds from -1", {**inputs, "folds": folds - 1}, ("folds", "-1", "awaited"))
     alone = np.where(y == 1, 0, np.maximum(folds, 1))

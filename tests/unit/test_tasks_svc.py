@@ -19,7 +19,9 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import NearestCentroid
 from sklearn.svm import SVC
 
-WORKLOADS = {w.name: w for w in load_suite("classical").workloads if w.task.startswith(("svc.", "svc_ovo.", "svc_ovr."))}
+WORKLOADS = {
+    w.name: w for w in load_suite("classical").workloads if w.task.startswith(("svc.", "svc_ovo.", "svc_ovr."))
+}
 BINARY = "svc.fit-breast_cancer-rbf"
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 

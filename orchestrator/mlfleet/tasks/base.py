@@ -87,6 +87,8 @@ class Size:
 
     param: str
     exponent: float
+    # Parameters that are chosen with it, so that all else stays the same: more buffers where each is smaller.
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,10 @@ PARAMS = {
 
 def gamma_of(params: Mapping[str, Param], x: Floats) -> float:
     """The number: "scale" is 1 / (columns x variance of all elements), "auto" 1 / columns."""
+    columns: int = x.shape[1]
     if params["gamma"] == "scale":
-        return 1 / (x.shape[1] * variance(x))
-    return 1 / x.shape[1] if params["gamma"] == "auto" else float(params["gamma"])
+        return 1 / (columns * variance(x))
+    return 1 / columns if params["gamma"] == "auto" else float(params["gamma"])
 
 
 def pair_scores(decision: Floats, classes: int) -> Floats:

@@ -13,14 +13,14 @@ from mlfleet.datasets import Dataset
 from mlfleet.model import Param
 from mlfleet.tasks.base import Arrays, Case, Output, Task
 from mlfleet.tasks.batch import BATCH, batch_rows
-from mlfleet.tasks.criteria import Close, Metrics, Within
+from mlfleet.tasks.criteria import Close, Criterion, Metrics, Within
 from mlfleet.tasks.folds import FOLDS, fold_ids
 from mlfleet.tasks.metrics import classification, log_loss
 from mlfleet.tasks.svc import CRITERIA, PARAMS, classes_of, decided, fit_bound, gamma_of, golden_name, judged
 from mlfleet.tasks.svc_predict import batch_bound
 
 _VALIDATE, _CALIBRATE, _PROBA = "svc.cross_validate", "svc.calibrate", "svc.predict_proba"
-_CALIBRATED = (
+_CALIBRATED: tuple[Criterion, ...] = (
     Close("proba", 2e-2),
     *(Within(name, 0.01) for name in ("auc_roc", "auc_pr", "log_loss")),
 )
