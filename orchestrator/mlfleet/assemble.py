@@ -25,6 +25,7 @@ from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
 from mlfleet.setting import environment_of
 from mlfleet.tasks.control import TASKS as CONTROLS
 from mlfleet.tasks.control import WORKLOAD as CONTROL
+from mlfleet.tasks.sized import sizes
 
 PROTO = Path("proto/mlfleet/v1/benchmark.proto")
 
@@ -122,6 +123,7 @@ def planned_workload(
         direction=task.direction,
         floor=task.spread.floor if task.spread else None,
         alone=case.alone,
+        sizes=sizes(task, workload.params, len(dataset.train)),
     )
 
 

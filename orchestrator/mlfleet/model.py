@@ -257,6 +257,16 @@ class Quality:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Sized:
+    """How much there is to do, by one parameter of a workload."""
+
+    param: str
+    value: int
+    # Parameters that are chosen with it.
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, config=STRICT)
 class Bound:
     """The least that any admissible algorithm computes and reads in one iteration; 0: no bound is known."""
 

@@ -20,6 +20,7 @@ from mlfleet.model import (
     Roof,
     Service,
     Setting,
+    Sized,
     WeightsFact,
     Workload,
 )
@@ -106,6 +107,8 @@ class PlannedWorkload:
     blocks: int | None = None
     budget_s: float | None = None
     margin: float | None = None
+    # Against which its time may be drawn where other workloads differ in nothing else.
+    sizes: tuple[Sized, ...] = ()
 
     @property
     def data_text(self) -> str:

@@ -7,6 +7,8 @@ import linear
 import neighbours
 import scaling
 import svm
+import svm_folds
 from library import service
 
 __all__ = ["cluster", "lasso", "linear", "neighbours", "scaling", "service", "svm"]
+__all__ = ["cluster", "linear", "neighbours", "service", "svm", "svm_folds"]

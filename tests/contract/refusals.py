@@ -86,6 +86,8 @@ def wrong_inputs(case) -> Iterator[Wrong]:
     yield from _deficient(case)
     if "machines" in case.case.planned:
         yield from _one_class(inputs)
+        if "folds" in inputs:
+            yield from _folds(inputs)
 
 
 def _groups(inputs: Arrays) -> dict[str, str]:
@@ -175,3 +177,9 @@ def _deficient(case) -> Iterator[Wrong]:
             x[:, 0] = 1
             words = ("x_train", f"rank {x.shape[1] - 1}", str(x.shape[1]))
             yield Wrong("x_train with a constant column", {**case.case.inputs, "x_train": x}, words)
+def _folds(inputs: Arrays) -> Iterator[Wrong]:
+    """Folds that are not numbered from 0, and one that holds out all rows of a class."""
+    folds, y = inputs["folds"], inputs["y_train"]
+    yield Wrong("folds from -1", {**inputs, "folds": folds - 1}, ("folds", "-1", "awaited"))
+    alone = np.where(y == 1, 0, np.maximum(folds, 1))
+    yield Wrong("a fold of all rows of a class", {**inputs, "folds": alone}, ("folds", "fold 0", "1 class", "2"))

@@ -65,7 +65,7 @@ def test_a_larger_batch_lies_to_the_right_and_a_longer_time_higher():
     assert bottom == still
     assert falling.lines == ((left, top, right, bottom),)
     assert found.time.end <= top <= bottom <= found.time.start
-    assert found.batch.ticks[0] == (left, "1")
+    assert found.across.ticks[0] == (left, "1")
 
 
 def test_an_invalid_cell_is_named_and_no_line_crosses_it():
@@ -86,7 +86,7 @@ def test_a_refused_pair_is_named_and_not_drawn():
 
 def test_no_framework_with_two_batches_is_no_curve():
     (found,) = batches(made(broken(1e5, 8), batches=(1, 8)))
-    assert (found.curves, found.batch) == ((), None)
+    assert (found.curves, found.across) == ((), None)
     assert "Nothing to draw" in render_html(made(broken(1e5, 8), batches=(1, 8)))
 
 

@@ -1,8 +1,10 @@
 """Planes and curves of the page as files of their own: levels of cells, never a comparison of a refused pair."""
 
-from mlfleet.report.batches import Curves, batches
+from mlfleet.report.batches import batches
+from mlfleet.report.curves import Curves
 from mlfleet.report.pareto import Plane, plane
 from mlfleet.report.rows import rows
+from mlfleet.report.sizes import sizes
 from mlfleet.report.svg_file import Drawing, file_name, svg_file
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import Table
@@ -16,8 +18,12 @@ def planes(table: Table) -> dict[str, str | None]:
 
 
 def curves(table: Table) -> dict[str, str | None]:
-    """Time per unit against batch size, by the name of its file; None where no framework has two batches."""
-    return {f"batches+{number}": _curves(table, one) for number, one in enumerate(batches(table), start=1)}
+    """Time per unit against batch size and time against size, by the name of its file; None where none has two."""
+    return {
+        f"{kind}+{number}": _curves(table, one)
+        for kind, found in (("batches", batches(table)), ("sizes", sizes(table)))
+        for number, one in enumerate(found, start=1)
+    }
 
 
 def _plane(table: Table, planned: PlannedWorkload) -> str | None:
@@ -51,10 +57,10 @@ def _curves(table: Table, found: Curves) -> str | None:
     drawing = Drawing(
         template="curves_file.svg.j2",
         name=found.title,
-        what=f"Across: batch; upwards: time per {found.unit}; both log; levels, not comparisons",
+        what=f"Across: {found.sideways}; upwards: {found.upwards}; both log; levels, not comparisons",
         height=found.height,
         values={"curves": found},
-        described=said,
-        below=said,
+        described=(*said, *found.crossings),
+        below=(*said, *found.crossings),
     )
     return svg_file(table, drawing)

@@ -26,6 +26,7 @@ from mlfleet.report.pareto import Plane, plane
 from mlfleet.report.provenance import provenance
 from mlfleet.report.rows import Row, rows
 from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentence, title
+from mlfleet.report.sizes import sizes
 from mlfleet.report.trials import cell_texts
 from mlfleet.report.units import percent
 from mlfleet.runfile import PlannedWorkload
@@ -103,6 +104,7 @@ def render_html(table: Table) -> str:
         facets=facets(table),
         heat=heat(table),
         batches=batches(table),
+        sizes=sizes(table),
         life=life_cycle(table),
         anchor=cell_anchor,
         ended=ended(table),

@@ -19,6 +19,8 @@ from mlfleet.tasks import (
     sgd_regression,
     sums,
     svc,
+    svc_folds,
+    svc_predict,
 )
 from mlfleet.tasks.base import Case, Task
 
@@ -34,6 +36,8 @@ _FAMILIES = (
     sgd_regression.TASKS,
     knn.TASKS,
     svc.TASKS,
+    svc_predict.TASKS,
+    svc_folds.TASKS,
     sums.TASKS,
     gd_regression.TASKS,
     networks.TASKS,

@@ -102,7 +102,7 @@ TASKS = (
         },
         make=_loop,
         bound=_loop_bound,
-        size=lambda _: Size("m", 1),
+        size=lambda _: Size("m", 1, ("buffers",)),
         **_COMMON,
     ),
     Task(

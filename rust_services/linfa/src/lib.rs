@@ -6,9 +6,14 @@ mod knn;
 mod lasso;
 mod linear;
 mod regression;
+mod machines;
+mod pairs;
+mod platt;
 mod ridge;
 mod scaler;
 mod svc;
+mod svc_folds;
+mod svc_many;
 
 use mlfleet_sdk::{Origin, Service, locked_version, start_rayon};
 
@@ -55,7 +60,24 @@ pub fn service() -> Service {
             lasso::elastic_net_predict,
         )
         .task("knn_classify.predict", Origin::InRepo, "linfa-nn", knn::predict)
-        .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc::fit)
+        .task("svc.fit", Origin::Stock, "linfa-svm", svc::fit)
+        .task("svc.predict", Origin::Stock, "linfa-svm", svc::predict)
+        .task(
+            "svc.cross_validate",
+            Origin::InRepo,
+            "linfa-svm",
+            svc_folds::cross_validate,
+        )
+        .task("svc.calibrate", Origin::InRepo, "linfa-svm", svc_folds::calibrate)
+        .task(
+            "svc.predict_proba",
+            Origin::InRepo,
+            "linfa-svm",
+            svc_folds::predict_proba,
+        )
+        .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovo)
+        .task("svc_ovo.predict", Origin::InRepo, "linfa-svm", svc_many::predict_ovo)
+        .task("svc_ovr.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovr)
         .fact("ndarray", locked_version("ndarray"))
         .fact("linfa-linalg", locked_version("linfa-linalg"))
         .fact("matrixmultiply", locked_version("matrixmultiply"))
