@@ -2,9 +2,11 @@
 
 # Imported for what they register.
 import cluster
+import density
 import linear
+import mixture
 import neighbours
 import svm
 from library import service
 
-__all__ = ["cluster", "linear", "neighbours", "service", "svm"]
+__all__ = ["cluster", "density", "linear", "mixture", "neighbours", "service", "svm"]

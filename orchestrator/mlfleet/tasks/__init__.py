@@ -2,17 +2,22 @@
 
 from mlfleet.errors import unknown
 from mlfleet.tasks import (
+    agglomerative,
     bert,
     control,
+    dbscan,
     dqn_update,
     env_step,
+    gaussian_mixture,
     gd_regression,
     gpt2,
     kmeans,
+    kmeans_own,
     knn,
     networks,
     ridge,
     rl_train,
+    spectral,
     sums,
     svc,
 )
@@ -23,6 +28,11 @@ __all__ = ["Case", "Task", "get", "names"]
 _FAMILIES = (
     control.TASKS,
     kmeans.TASKS,
+    kmeans_own.TASKS,
+    dbscan.TASKS,
+    agglomerative.TASKS,
+    gaussian_mixture.TASKS,
+    spectral.TASKS,
     ridge.TASKS,
     knn.TASKS,
     svc.TASKS,
