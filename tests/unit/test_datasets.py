@@ -16,7 +16,7 @@ from mlfleet.errors import UsageError
 from mlfleet.verdict import Verdict
 
 _KNOWN = manifest.read_manifest()
-INSTALLED = [name for name, entry in _KNOWN.dataset.items() if entry.source not in {**_KNOWN.wheel, **_KNOWN.deb}]
+INSTALLED = [name for name, entry in _KNOWN.dataset.items() if not _KNOWN.fetched(entry.source)]
 
 
 @pytest.mark.parametrize("name", INSTALLED)

@@ -13,7 +13,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 from mlfleet import datasets
-from mlfleet.datasets import DataUnavailable, debian, manifest, sources
+from mlfleet.datasets import DataUnavailable, debian, manifest, network, sources
 from mlfleet.datasets.decode import decode
 from mlfleet.datasets.manifest import Deb, RawFile
 
@@ -43,7 +43,7 @@ def _nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLEET_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(debian, "ROOT", tmp_path / "root")
     monkeypatch.setattr(debian, "_run", _no_archive)
-    monkeypatch.setattr(debian, "urlopen", _no_network)
+    monkeypatch.setattr(network, "urlopen", _no_network)
     known = manifest.read_manifest()
     entry = replace(known.dataset["fashion_mnist"], source=DEB.package, rows=7, train_rows=5, files=RAW)
     changed = replace(known, deb={DEB.package: DEB}, dataset={"fashion_mnist": entry})
@@ -121,7 +121,7 @@ def test_it_is_fetched_from_the_archive_without_being_installed(monkeypatch: pyt
 
 
 def test_without_the_archive_it_is_fetched_from_where_it_was_published(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(debian, "urlopen", lambda url, timeout: BytesIO(FILES[url.rpartition("/")[2]]))
+    monkeypatch.setattr(network, "urlopen", lambda url, timeout: BytesIO(FILES[url.rpartition("/")[2]]))
     said: list[str] = []
     assert len(datasets.fetch("fashion_mnist", said.append).x) == 7
     assert said[1] == "dataset-of-images: not from Debian's archive (E: Unable to locate package)"
@@ -129,7 +129,7 @@ def test_without_the_archive_it_is_fetched_from_where_it_was_published(monkeypat
 
 
 def test_other_published_bytes_never_reach_their_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(debian, "urlopen", lambda url, timeout: BytesIO(b"a page that says not found"))
+    monkeypatch.setattr(network, "urlopen", lambda url, timeout: BytesIO(b"a page that says not found"))
     with pytest.raises(DataUnavailable, match=r"a\.gz of sha256 .* awaited, other bytes found"):
         datasets.fetch("fashion_mnist", lambda _: None)
     assert not list((tmp_path / "cache").rglob("*.gz"))

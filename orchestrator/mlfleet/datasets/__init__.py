@@ -7,11 +7,13 @@ from typing import Literal
 import numpy as np
 
 from mlfleet.datasets import own
+from mlfleet.datasets.crates import fetch_crate
 from mlfleet.datasets.dataset import Dataset, published, split
 from mlfleet.datasets.debian import fetch_deb
 from mlfleet.datasets.decode import decode
 from mlfleet.datasets.manifest import DataUnavailable, Entry, packaged, read_manifest
 from mlfleet.datasets.models import load_model, model_entry, model_names
+from mlfleet.datasets.network import fetch_site
 from mlfleet.datasets.sources import fetch_wheel, raw_files
 from mlfleet.payload import tensors_sha256
 
@@ -31,6 +33,7 @@ class DatasetState:
     digest: str
     label: str
     note: str
+    kind: str
     state: Literal["present", "fetchable", "missing"]
     why: str
 
@@ -60,7 +63,7 @@ def load(name: str) -> Dataset:
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     train, test = published(len(y), known.train_rows) if known.train_rows else split(y, known.target)
     found = tensors_sha256({"x": x, "y": y, "train": train, "test": test})
-    if found != known.decoded:
+    if known.decoded and found != known.decoded:
         raise DataUnavailable(
             f"dataset {name}: decoded to sha256 {found}, {known.decoded} awaited; `mlfleet data` shows every source"
         )
@@ -92,6 +95,10 @@ def fetch(name: str, progress: Callable[[str], None]) -> Dataset:
         fetch_wheel(wheel, progress)
     if deb := manifest.deb.get(known.source):
         fetch_deb(deb, known.files, progress)
+    if crate := manifest.crate.get(known.source):
+        fetch_crate(crate, progress)
+    if site := manifest.network.get(known.source):
+        fetch_site(known.source, site, known.files, progress)
     return load(name)
 
 
@@ -108,9 +115,10 @@ def _model_state(name: str) -> DatasetState:
     try:
         digest = load_model(name).sha256
     except DataUnavailable as error:
-        state = "fetchable" if known.source in read_manifest().wheel else "missing"
+        state = "fetchable" if read_manifest().fetched(known.source) else "missing"
         why = str(error)
-    return DatasetState(name, known.source, known.licence, digest, f"{known.kind} weights", known.note, state, why)
+    label = f"{known.kind} weights"
+    return DatasetState(name, known.source, known.licence, digest, label, known.note, known.kind, state, why)
 
 
 def _state(name: str) -> DatasetState:
@@ -120,7 +128,8 @@ def _state(name: str) -> DatasetState:
     try:
         load(name)
     except DataUnavailable as error:
-        manifest = read_manifest()
-        state = "fetchable" if known.source in {**manifest.wheel, **manifest.deb} else "missing"
+        state = "fetchable" if read_manifest().fetched(known.source) else "missing"
         why = str(error)
-    return DatasetState(name, known.source, known.licence, known.decoded, known.label, known.note, state, why)
+    return DatasetState(
+        name, known.source, known.licence, known.decoded, known.label, known.note, known.kind, state, why
+    )

