@@ -72,6 +72,18 @@ def test_scikit_learn_finds_the_same_clusters_noise_and_core_rows(name):
     assert case.planned["core"] == len(fitted.core_sample_indices_)
 
 
+@pytest.mark.parametrize("name", ["moons-syn", "circles-syn"])
+def test_shapes_that_no_centre_describes_are_told_apart_in_raw_columns(name):
+    task = tasks.get("dbscan.fit")
+    case = task.case(datasets.load(name), {"eps": 0.12, "min_samples": 5, "columns": "raw"}, 1)
+    assert case.params == {"eps": 0.12, "min_samples": 5}
+    assert task.score(case, case.reference).metrics["ari"] == 1.0
+    # As the catalogue has it of the whole set, k-means does not.
+    lloyd = tasks.get("kmeans.fit")
+    means = lloyd.case(datasets.load("moons-syn"), {"k": 2, "max_iter": 300}, 1)
+    assert lloyd.score(means, means.reference).metrics["ari"] < 0.5
+
+
 def test_other_numbers_pass_and_one_row_elsewhere_does_not():
     task, case = density()
     labels = case.reference["labels"]

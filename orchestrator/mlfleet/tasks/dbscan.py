@@ -22,6 +22,8 @@ from mlfleet.tasks.rows import ROWS
 # Whether such a distance is at most eps, rounding decides; linfa's linear search would not even take an equal one.
 _TIE = 1e-9
 _CRITERIA = (SameParts("labels"),)
+# Clouds whose eps is known in their own units are taken as they are.
+_COLUMNS = ParamSpec(str, words=("standardised", "raw"), wire=False, default="standardised")
 
 
 def neighbourhoods(name: str, x: Floats, eps: float) -> list[Integers]:
@@ -59,7 +61,8 @@ def grown(near: list[Integers], min_samples: int) -> tuple[Integers, NDArray[np.
 
 def _fit(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
     del seed
-    x, _ = dataset.standardised()
+    raw = params["columns"] == "raw"
+    x = np.ascontiguousarray(dataset.x[dataset.train], np.float64) if raw else dataset.standardised()[0]
     near = neighbourhoods(dataset.name, x, float(params["eps"]))
     labels, core = grown(near, int(params["min_samples"]))
     return Case(
@@ -93,7 +96,12 @@ TASKS = (
         unit_key="rows",
         unit="row",
         targets=("classes", "real"),
-        params={"eps": ParamSpec(float, above=0.0), "min_samples": ParamSpec(int, low=2), "rows": ROWS},
+        params={
+            "eps": ParamSpec(float, above=0.0),
+            "min_samples": ParamSpec(int, low=2),
+            "columns": _COLUMNS,
+            "rows": ROWS,
+        },
         make=_fit,
         metrics=_metrics,
         decides="silhouette",
