@@ -3,7 +3,9 @@
 # Imported for what they register.
 import cluster
 import lasso
+import density
 import linear
+import mixture
 import neighbours
 import scaling
 import svm
@@ -12,3 +14,4 @@ from library import service
 
 __all__ = ["cluster", "lasso", "linear", "neighbours", "scaling", "service", "svm"]
 __all__ = ["cluster", "linear", "neighbours", "service", "svm", "svm_folds"]
+__all__ = ["cluster", "density", "linear", "mixture", "neighbours", "service", "svm"]

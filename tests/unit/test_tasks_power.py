@@ -119,7 +119,7 @@ def test_a_start_that_empties_a_cluster_is_drawn_again(monkeypatch: pytest.Monke
     x = np.array([[0.0], [0.0], [0.0], [1.0], [5.0]])
     draws = [np.array([0, 1, 4, 2, 3]), np.array([4, 3, 0, 1, 2])]
     monkeypatch.setattr(kmeans, "permutations", lambda *_: iter(draws))
-    start, _ = kmeans._start(x, 3, 100, 0, "x")
+    start, *_ = kmeans.delivered_start("kmeans.fit", x, 3, 100, 0, "x")
     assert start.ravel().tolist() == [5.0, 1.0, 0.0]
 
 

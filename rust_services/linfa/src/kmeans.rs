@@ -1,62 +1,22 @@
-//! `kmeans.fit`: linfa-clustering's Lloyd from given centres.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+//! `kmeans.fit`, `kmeans.predict`: linfa-clustering's Lloyd from given centres.
 
 use linfa::traits::{Fit, Predict};
-use linfa::{DatasetBase, Float, ParamGuard};
+use linfa::{DatasetBase, ParamGuard};
 use linfa_clustering::{KMeans, KMeansInit, KMeansParams, KMeansValidParams};
-use linfa_nn::distance::{Distance, L2Dist};
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
-use ndarray::{Array1, Array2, ArrayView, Dimension};
+use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params, require};
+use ndarray::{Array1, Array2, s};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 
+use crate::kmeans_moves::Counted;
+
 /// linfa must have a tolerance above 0; at this one it stops when the centres stand still.
-const TOLERANCE: f64 = 1e-9;
-
-/// linfa does not tell how many iterations ran. It measures how far the centres moved once in each of them, by the only
-/// call of `distance` (points are compared by `rdistance`); this type notes those calls and passes everything on.
-#[derive(Clone, Debug, Default)]
-struct Counted(Arc<Moves>);
-
-#[derive(Debug, Default)]
-struct Moves {
-    count: AtomicU64,
-    /// How far the centres moved last, as the bits of an f64.
-    last: AtomicU64,
-}
-
-impl<F: Float> Distance<F> for Counted {
-    fn distance<D: Dimension>(&self, a: ArrayView<F, D>, b: ArrayView<F, D>) -> F {
-        let moved = L2Dist.distance(a, b);
-        self.0.count.fetch_add(1, Ordering::Relaxed);
-        self.0
-            .last
-            .store(moved.to_f64().unwrap_or(f64::NAN).to_bits(), Ordering::Relaxed);
-        moved
-    }
-
-    #[inline]
-    fn rdistance<D: Dimension>(&self, a: ArrayView<F, D>, b: ArrayView<F, D>) -> F {
-        L2Dist.rdistance(a, b)
-    }
-
-    #[inline]
-    fn rdist_to_dist(&self, rdist: F) -> F {
-        Distance::<F>::rdist_to_dist(&L2Dist, rdist)
-    }
-
-    #[inline]
-    fn dist_to_rdist(&self, dist: F) -> F {
-        Distance::<F>::dist_to_rdist(&L2Dist, dist)
-    }
-}
+pub(crate) const TOLERANCE: f64 = 1e-9;
 
 pub(crate) struct KMeansFit {
     data: DatasetBase<Array2<f64>, Array1<()>>,
     params: KMeansValidParams<f64, Xoshiro256Plus, Counted>,
-    moves: Arc<Moves>,
+    moves: Counted,
     model: Option<KMeans<f64, Counted>>,
 }
 
@@ -72,10 +32,9 @@ pub(crate) fn fit(inputs: &mut Inputs, params: &mut Params) -> Result<KMeansFit,
     })?;
     require(d >= 1, || "x_train has no columns".to_owned())?;
 
-    let counted = Counted::default();
-    let moves = Arc::clone(&counted.0);
+    let moves = Counted::default();
     // The generator is never asked: the start is given.
-    let params = KMeansParams::new(k, Xoshiro256Plus::seed_from_u64(0), counted)
+    let params = KMeansParams::new(k, Xoshiro256Plus::seed_from_u64(0), moves.clone())
         .n_runs(1)
         .init_method(KMeansInit::Precomputed(start))
         .tolerance(TOLERANCE)
@@ -92,23 +51,64 @@ pub(crate) fn fit(inputs: &mut Inputs, params: &mut Params) -> Result<KMeansFit,
 
 impl Job for KMeansFit {
     fn step(&mut self) -> Result<(), Error> {
-        self.moves.count.store(0, Ordering::Relaxed);
+        self.moves.forget();
         self.model = Some(self.params.fit(&self.data).map_err(Error::bug)?);
         Ok(())
     }
 
     fn outputs(&mut self) -> Result<Outputs, Error> {
         let model = self.model.as_ref().ok_or_else(|| Error::bug("no model was fitted"))?;
-        let labels = model.predict(&self.data.records);
-        let labels = labels.mapv(|label| i64::try_from(label).expect("fewer than 2^63 clusters"));
-        let n_iter = i64::try_from(self.moves.count.load(Ordering::Relaxed)).map_err(Error::bug)?;
-        let moved = f64::from_bits(self.moves.last.load(Ordering::Relaxed));
+        let labels = whole(&model.predict(&self.data.records));
+        let run = self.moves.best(&self.params, model)?;
         Ok(Outputs::new()
             .tensor("labels", labels)
             .tensor("centres", model.centroids().clone())
             .receipt("rows", self.data.records.nrows())
-            .receipt("n_iter", n_iter)
-            .receipt("converged", moved < TOLERANCE))
+            .receipt("n_iter", run.iterations)
+            .receipt("converged", run.converged))
+    }
+}
+
+/// Labels as they travel.
+pub(crate) fn whole(labels: &Array1<usize>) -> Array1<i64> {
+    labels.mapv(|label| i64::try_from(label).expect("fewer than 2^63 clusters"))
+}
+
+pub(crate) struct KMeansPredict {
+    model: KMeans<f64, Counted>,
+    x_test: Array2<f64>,
+    batches: Batches<Array1<usize>>,
+    rows: usize,
+}
+
+/// As [`fit`], and `x_test` f64 (m, d), `batch`: fitted here, predicted in the steps.
+pub(crate) fn predict(inputs: &mut Inputs, params: &mut Params) -> Result<KMeansPredict, Error> {
+    let job = fit(inputs, params)?;
+    let x_test = inputs.f64_2d("x_test")?;
+    let (d, columns) = (job.data.records.ncols(), x_test.ncols());
+    require(d == columns, || {
+        format!("x_test has {columns} columns; x_train has {d}")
+    })?;
+    Ok(KMeansPredict {
+        batches: Batches::new("x_test", x_test.nrows(), params.count("batch")?)?,
+        model: job.params.fit(&job.data).map_err(Error::bug)?,
+        x_test,
+        rows: job.data.records.nrows(),
+    })
+}
+
+impl Job for KMeansPredict {
+    fn step(&mut self) -> Result<(), Error> {
+        let rows = self.x_test.slice(s![self.batches.rows(), ..]);
+        self.batches.answer(self.model.predict(&rows));
+        Ok(())
+    }
+
+    fn outputs(&mut self) -> Result<Outputs, Error> {
+        Ok(Outputs::new()
+            .tensor("pred", whole(self.batches.first()?))
+            .receipt("rows", self.rows)
+            .receipt("rows_predicted", self.batches.size()))
     }
 }
 

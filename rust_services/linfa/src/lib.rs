@@ -1,7 +1,11 @@
 //! linfa's adapter: tasks in, jobs out.
 
 mod folds;
+mod agglomerative;
+mod dbscan;
 mod kmeans;
+mod kmeans_moves;
+mod kmeans_own;
 mod knn;
 mod lasso;
 mod linear;
@@ -9,6 +13,9 @@ mod regression;
 mod machines;
 mod pairs;
 mod platt;
+mod mixture;
+mod mixture_own;
+mod mixture_start;
 mod ridge;
 mod scaler;
 mod svc;
@@ -31,6 +38,24 @@ pub fn service() -> Service {
             linear::fit,
         )
         .task("linear.predict", Origin::Stock, "ndarray", linear::predict)
+        .task("kmeans.predict", Origin::Stock, "ndarray", kmeans::predict)
+        .task("kmeans_pp.fit", Origin::Stock, "ndarray", kmeans_own::fit)
+        .task("kmeans_defaults.fit", Origin::Stock, "ndarray", kmeans_own::defaults)
+        .task("dbscan.fit", Origin::Stock, "linfa-nn", dbscan::fit)
+        .task("agglomerative.fit", Origin::InRepo, "kodama", agglomerative::fit)
+        .task(
+            "gaussian_mixture.em",
+            Origin::InRepo,
+            "ndarray, linfa-linalg",
+            mixture::fit,
+        )
+        .task("gaussian_mixture.predict", Origin::InRepo, "ndarray", mixture::predict)
+        .task(
+            "gaussian_mixture.fit",
+            Origin::Stock,
+            "ndarray, linfa-linalg",
+            mixture_own::fit,
+        )
         .task("ridge.fit", Origin::InRepo, "ndarray, linfa-linalg", ridge::fit)
         .task("ridge.predict", Origin::InRepo, "ndarray", ridge::predict)
         .task(
@@ -80,6 +105,7 @@ pub fn service() -> Service {
         .task("svc_ovr.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovr)
         .fact("ndarray", locked_version("ndarray"))
         .fact("linfa-linalg", locked_version("linfa-linalg"))
+        .fact("kodama", locked_version("kodama"))
         .fact("matrixmultiply", locked_version("matrixmultiply"))
         .fact("rayon", "the main thread is one of the pool's")
         .fact("blas", "none: matrixmultiply and linfa-linalg, both Rust")
