@@ -3,8 +3,9 @@
 # Imported for what they register.
 import cluster
 import linear
+import linear_svm
 import neighbours
 import svm
 from library import service
 
-__all__ = ["cluster", "linear", "neighbours", "service", "svm"]
+__all__ = ["cluster", "linear", "linear_svm", "neighbours", "service", "svm"]

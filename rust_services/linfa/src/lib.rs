@@ -1,7 +1,10 @@
 //! linfa's adapter: tasks in, jobs out.
 
+mod dual_descent;
 mod kmeans;
 mod knn;
+mod linear_svc;
+mod mersenne;
 mod ridge;
 mod svc;
 
@@ -15,6 +18,8 @@ pub fn service() -> Service {
         .task("ridge.fit", Origin::InRepo, "ndarray, linfa-linalg", ridge::fit)
         .task("ridge.predict", Origin::InRepo, "ndarray", ridge::predict)
         .task("knn_classify.predict", Origin::InRepo, "linfa-nn", knn::predict)
+        .task("linear_svc.fit", Origin::InRepo, "ndarray", linear_svc::fit)
+        .task("linear_svc.predict", Origin::InRepo, "ndarray", linear_svc::predict)
         .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc::fit)
         .fact("ndarray", locked_version("ndarray"))
         .fact("linfa-linalg", locked_version("linfa-linalg"))
