@@ -4,9 +4,12 @@ mod dual_descent;
 mod kmeans;
 mod knn;
 mod linear_svc;
+mod machines;
 mod mersenne;
+mod pairs;
 mod ridge;
 mod svc;
+mod svc_many;
 
 use mlfleet_sdk::{Origin, Service, locked_version, start_rayon};
 
@@ -20,7 +23,9 @@ pub fn service() -> Service {
         .task("knn_classify.predict", Origin::InRepo, "linfa-nn", knn::predict)
         .task("linear_svc.fit", Origin::InRepo, "ndarray", linear_svc::fit)
         .task("linear_svc.predict", Origin::InRepo, "ndarray", linear_svc::predict)
-        .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc::fit)
+        .task("svc.fit", Origin::Stock, "linfa-svm", svc::fit)
+        .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovo)
+        .task("svc_ovr.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovr)
         .fact("ndarray", locked_version("ndarray"))
         .fact("linfa-linalg", locked_version("linfa-linalg"))
         .fact("matrixmultiply", locked_version("matrixmultiply"))
