@@ -2,7 +2,7 @@
 
 import numpy as np
 from library import rotation, service
-from mlfleet_sdk import F64Matrix, I64Vector, Job, require
+from mlfleet_sdk import F64Matrix, F64Vector, I64Vector, Job, require
 from sklearn.svm import LinearSVC
 
 _LOSSES = ("hinge", "squared_hinge")
@@ -41,18 +41,23 @@ def linear_svc_predict(
     tol: float,
     max_iter: int,
     batch: int,
-) -> Job[I64Vector]:
-    """Classes of one batch; fitted while preparing. Their decision values are computed for the outputs alone."""
+) -> Job[None]:
+    """Decision values of one batch and their signs; fitted while preparing."""
     model = _linear_svc(x_train, y_train, c=c, loss=loss, tol=tol, max_iter=max_iter).fit(x_train, y_train)
-    turns = rotation(x_train, x_test, batch, model.predict)
+
+    def decide(queries: F64Matrix) -> tuple[I64Vector, F64Vector]:
+        decision = model.decision_function(queries)
+        return (decision > 0).astype(np.int64), decision
+
+    turns = rotation(x_train, x_test, batch, decide)
     return Job(
         step=turns.step,
         outputs=lambda _: {
-            "pred": turns.first,
-            "decision": model.decision_function(x_test[: len(turns.first)]),
+            "labels": turns.first[0],
+            "decision": turns.first[1],
             "receipt.rows": len(x_train),
             "receipt.machines": len(model.coef_),
-            "receipt.rows_predicted": len(turns.first),
+            "receipt.rows_predicted": len(turns.first[0]),
             "receipt.converged": bool(model.n_iter_ < max_iter),
         },
     )

@@ -6,6 +6,7 @@ import linear
 import linear_svm
 import neighbours
 import svm
+import svr
 from library import service
 
-__all__ = ["cluster", "linear", "linear_svm", "neighbours", "service", "svm"]
+__all__ = ["cluster", "linear", "linear_svm", "neighbours", "service", "svm", "svr"]

@@ -12,10 +12,12 @@ from mlfleet.tasks import (
     knn,
     linear_svc,
     networks,
+    nu_svc,
     ridge,
     rl_train,
     sums,
     svc,
+    svr,
 )
 from mlfleet.tasks.base import Case, Task
 
@@ -28,6 +30,8 @@ _FAMILIES = (
     knn.TASKS,
     svc.TASKS,
     linear_svc.TASKS,
+    nu_svc.TASKS,
+    svr.TASKS,
     sums.TASKS,
     gd_regression.TASKS,
     networks.TASKS,

@@ -22,7 +22,7 @@ from mlfleet.tasks.params import ParamSpec
 from mlfleet.tasks.rows import ROWS
 
 _FIT = (Objective("objective", 1e-3), Within("f1_macro", 0.01))
-_PREDICT = (Share("pred", 0.99), Close("decision", 1e-2), Within("f1_macro", 0.01, rows="pred"))
+_PREDICT = (Share("labels", 0.99), Close("decision", 1e-2), Within("f1_macro", 0.01, rows="labels"))
 # How far decision values may lie from what the coefficients say: rounding.
 _ROUNDING = 1e-9
 
@@ -126,7 +126,7 @@ def _predict(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
     def answer() -> Arrays:
         found = problem.optimum()
         decision = x_test[:batch] @ found["coef"] + found["intercept"]
-        return {"pred": (decision > 0).astype(np.int64), "decision": decision}
+        return {"labels": (decision > 0).astype(np.int64), "decision": decision}
 
     return Case(
         task="linear_svc.predict",
@@ -134,18 +134,18 @@ def _predict(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
         label=dataset.label,
         inputs={"x_train": x, "y_train": problem.y, "x_test": x_test},
         params={**params, "batch": batch},
-        outputs={"pred": Output("I64", (batch,), below=2), "decision": Output("F64", (batch,))},
+        outputs={"labels": Output("I64", (batch,), below=2), "decision": Output("F64", (batch,))},
         planned={"rows": len(x), "machines": 1, "rows_predicted": batch},
         criteria=_PREDICT,
         truth={"y_test": dataset.y_test[:batch]},
-        guess={"pred": np.full(batch, int(np.bincount(problem.y).argmax())), "decision": np.zeros(batch)},
+        guess={"labels": np.full(batch, int(np.bincount(problem.y).argmax())), "decision": np.zeros(batch)},
         answer=answer,
     )
 
 
 def _predict_metrics(case: Case, outputs: Arrays) -> Metrics:
     scores = np.column_stack([-outputs["decision"], outputs["decision"]])
-    return classification(case.truth["y_test"], outputs["pred"], 2, scores)
+    return classification(case.truth["y_test"], outputs["labels"], 2, scores)
 
 
 def _fit_bound(case: Case) -> Bound:

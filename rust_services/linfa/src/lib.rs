@@ -6,10 +6,12 @@ mod knn;
 mod linear_svc;
 mod machines;
 mod mersenne;
+mod nu_svc;
 mod pairs;
 mod ridge;
 mod svc;
 mod svc_many;
+mod svr;
 
 use mlfleet_sdk::{Origin, Service, locked_version, start_rayon};
 
@@ -26,6 +28,11 @@ pub fn service() -> Service {
         .task("svc.fit", Origin::Stock, "linfa-svm", svc::fit)
         .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovo)
         .task("svc_ovr.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovr)
+        .task("nu_svc.fit", Origin::Stock, "linfa-svm", nu_svc::fit)
+        .task("nu_svc.predict", Origin::Stock, "linfa-svm", nu_svc::predict)
+        .task("nu_svc_ovo.fit", Origin::InRepo, "linfa-svm", nu_svc::fit_ovo)
+        .task("svr.fit", Origin::Stock, "linfa-svm", svr::fit)
+        .task("svr.predict", Origin::Stock, "linfa-svm", svr::predict)
         .fact("ndarray", locked_version("ndarray"))
         .fact("linfa-linalg", locked_version("linfa-linalg"))
         .fact("matrixmultiply", locked_version("matrixmultiply"))

@@ -107,7 +107,7 @@ pub(crate) struct LinearSvcPredict {
     rows: usize,
     converged: bool,
     x_test: Array2<f64>,
-    /// Classes and decision values.
+    /// Labels and decision values.
     batches: Batches<(Array1<i64>, Array1<f64>)>,
 }
 
@@ -128,15 +128,15 @@ pub(crate) fn predict(inputs: &mut Inputs, params: &mut Params) -> Result<Linear
 impl Job for LinearSvcPredict {
     fn step(&mut self) -> Result<(), Error> {
         let decision = self.machine.decide(&self.x_test.slice(s![self.batches.rows(), ..]));
-        let pred = decision.mapv(|value| i64::from(value > 0.0));
-        self.batches.answer((pred, decision));
+        let labels = decision.mapv(|value| i64::from(value > 0.0));
+        self.batches.answer((labels, decision));
         Ok(())
     }
 
     fn outputs(&mut self) -> Result<Outputs, Error> {
-        let (pred, decision) = self.batches.first()?.clone();
+        let (labels, decision) = self.batches.first()?.clone();
         Ok(Outputs::new()
-            .tensor("pred", pred)
+            .tensor("labels", labels)
             .tensor("decision", decision)
             .receipt("rows", self.rows)
             .receipt("machines", 1_i64)
@@ -170,8 +170,8 @@ mod tests {
         let mut given = inputs().with("y_train", array![0_i64, 1, 0, 1]);
         let mut job = predict(&mut given, &mut params("hinge").with("batch", 3_i64)).unwrap();
         job.step().unwrap();
-        let (pred, decision) = job.batches.first().unwrap();
-        assert_eq!(pred, array![0, 1, 1]);
+        let (labels, decision) = job.batches.first().unwrap();
+        assert_eq!(labels, array![0, 1, 1]);
         assert!((decision[0] + 0.5).abs() < 1e-5);
     }
 
