@@ -6,7 +6,8 @@ import linear
 import linear_svm
 import neighbours
 import svm
+import svm_folds
 import svr
 from library import service
 
-__all__ = ["cluster", "linear", "linear_svm", "neighbours", "service", "svm", "svr"]
+__all__ = ["cluster", "linear", "linear_svm", "neighbours", "service", "svm", "svm_folds", "svr"]

@@ -82,6 +82,8 @@ def wrong_inputs(case) -> Iterator[Wrong]:
     yield from _too_long(case)
     if "machines" in case.case.planned:
         yield from _one_class(inputs)
+        if "folds" in inputs:
+            yield from _folds(inputs)
 
 
 def _groups(inputs: Arrays) -> dict[str, str]:
@@ -145,3 +147,11 @@ def _too_long(case) -> Iterator[Wrong]:
 def _one_class(inputs: Arrays) -> Iterator[Wrong]:
     for name in [name for name, array in inputs.items() if array.dtype.kind == "i"]:
         yield Wrong(f"{name} of one class", {**inputs, name: np.zeros_like(inputs[name])}, (name, "1", "2"))
+
+
+def _folds(inputs: Arrays) -> Iterator[Wrong]:
+    """Folds that are not numbered from 0, and one that holds out all rows of a class: its machine would see one alone."""
+    folds, y = inputs["folds"], inputs["y_train"]
+    yield Wrong("folds from -1", {**inputs, "folds": folds - 1}, ("folds", "-1", "awaited"))
+    alone = np.where(y == 1, 0, np.maximum(folds, 1))
+    yield Wrong("a fold of all rows of a class", {**inputs, "folds": alone}, ("folds", "fold 0", "1 class", "2"))

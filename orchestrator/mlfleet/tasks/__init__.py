@@ -17,6 +17,8 @@ from mlfleet.tasks import (
     rl_train,
     sums,
     svc,
+    svc_folds,
+    svc_predict,
     svr,
 )
 from mlfleet.tasks.base import Case, Task
@@ -29,6 +31,8 @@ _FAMILIES = (
     ridge.TASKS,
     knn.TASKS,
     svc.TASKS,
+    svc_predict.TASKS,
+    svc_folds.TASKS,
     linear_svc.TASKS,
     nu_svc.TASKS,
     svr.TASKS,

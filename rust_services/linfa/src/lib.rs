@@ -8,8 +8,10 @@ mod machines;
 mod mersenne;
 mod nu_svc;
 mod pairs;
+mod platt;
 mod ridge;
 mod svc;
+mod svc_folds;
 mod svc_many;
 mod svr;
 
@@ -26,10 +28,25 @@ pub fn service() -> Service {
         .task("linear_svc.fit", Origin::InRepo, "ndarray", linear_svc::fit)
         .task("linear_svc.predict", Origin::InRepo, "ndarray", linear_svc::predict)
         .task("svc.fit", Origin::Stock, "linfa-svm", svc::fit)
+        .task("svc.predict", Origin::Stock, "linfa-svm", svc::predict)
+        .task(
+            "svc.cross_validate",
+            Origin::InRepo,
+            "linfa-svm",
+            svc_folds::cross_validate,
+        )
+        .task("svc.calibrate", Origin::InRepo, "linfa-svm", svc_folds::calibrate)
+        .task(
+            "svc.predict_proba",
+            Origin::InRepo,
+            "linfa-svm",
+            svc_folds::predict_proba,
+        )
         .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovo)
+        .task("svc_ovo.predict", Origin::InRepo, "linfa-svm", svc_many::predict_ovo)
         .task("svc_ovr.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovr)
         .task("nu_svc.fit", Origin::Stock, "linfa-svm", nu_svc::fit)
-        .task("nu_svc.predict", Origin::Stock, "linfa-svm", nu_svc::predict)
+        .task("nu_svc.predict", Origin::InRepo, "linfa-svm", nu_svc::predict)
         .task("nu_svc_ovo.fit", Origin::InRepo, "linfa-svm", nu_svc::fit_ovo)
         .task("svr.fit", Origin::Stock, "linfa-svm", svr::fit)
         .task("svr.predict", Origin::Stock, "linfa-svm", svr::predict)

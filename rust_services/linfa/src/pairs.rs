@@ -12,8 +12,9 @@ pub(crate) struct Pairs {
     machines: Vec<Pair>,
 }
 
+/// For the first class or the second, fitted on the rows of both.
 struct Pair {
-    pair: (usize, usize),
+    speaks: (usize, usize),
     rows: Vec<usize>,
     svm: Svm<f64, bool>,
 }
@@ -28,7 +29,7 @@ impl Pairs {
             let members: Vec<usize> = (0..rows.y_train.len()).filter(in_pair).collect();
             let svm = fit_part(params, &rows.x_train, &rows.y_train, &members, pair.0)?;
             Ok(Pair {
-                pair,
+                speaks: pair,
                 rows: members,
                 svm,
             })
@@ -37,6 +38,11 @@ impl Pairs {
             classes,
             machines: pairs.map(machine).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// How many machines there are.
+    pub(crate) fn count(&self) -> usize {
+        self.machines.len()
     }
 
     /// Decision values, (m, machines), and the class with most votes, the lowest of several.
@@ -48,7 +54,7 @@ impl Pairs {
             votes.fill(0);
             for (machine, value) in self.machines.iter().zip(&mut values) {
                 *value = decision_of(&machine.svm, row);
-                let (first, second) = machine.pair;
+                let (first, second) = machine.speaks;
                 votes[if *value > 0.0 { first } else { second }] += 1;
             }
             *label = highest(&votes);
@@ -95,7 +101,7 @@ mod tests {
         let pairs = Pairs::fit(&params, &rows).unwrap();
         let (decision, labels) = pairs.decide(rows.x_test.view());
         assert_eq!(labels, array![0, 1, 2]);
-        let order: Vec<_> = pairs.machines.iter().map(|machine| machine.pair).collect();
+        let order: Vec<_> = pairs.machines.iter().map(|machine| machine.speaks).collect();
         assert_eq!(order, [(0, 1), (0, 2), (1, 2)]);
         assert!(decision[(0, 0)] > 0.0 && decision[(1, 0)] < 0.0 && decision[(1, 2)] > 0.0);
     }

@@ -1,9 +1,9 @@
-//! `svc.fit`: linfa-svm's binary machine, positive for class 1.
+//! `svc.fit`, `svc.predict`: linfa-svm's binary machine, positive for class 1.
 
 use linfa::ParamGuard;
 use linfa_svm::{Svm, SvmValidParams};
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
-use ndarray::{Array1, Axis};
+use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params, require};
+use ndarray::{Array1, Array2, Axis, s};
 
 use crate::machines::{Kernel, Rows, decisions, ended, fit as fit_machine, positive};
 
@@ -59,6 +59,45 @@ impl Job for SvcFit {
             .tensor("decision", decision.insert_axis(Axis(1)));
         let members: Vec<usize> = (0..self.rows.y_train.len()).collect();
         ended(outputs, std::iter::once((svm, &members[..])), members.len())
+    }
+}
+
+pub(crate) struct SvcPredict {
+    svm: Svm<f64, bool>,
+    x_test: Array2<f64>,
+    rows: usize,
+    batches: Batches<(Array1<i64>, Array1<f64>)>,
+}
+
+/// As [`fit`], and `batch`: fitted here, decided in the steps.
+pub(crate) fn predict(inputs: &mut Inputs, params: &mut Params) -> Result<SvcPredict, Error> {
+    let batch = params.count("batch")?;
+    let mut job = fit(inputs, params)?;
+    let batches = Batches::new("x_test", job.rows.x_test.nrows(), batch)?;
+    job.step()?;
+    Ok(SvcPredict {
+        svm: job.svm.ok_or_else(|| Error::bug("no machine was fitted"))?,
+        x_test: job.rows.x_test,
+        rows: job.rows.y_train.len(),
+        batches,
+    })
+}
+
+impl Job for SvcPredict {
+    fn step(&mut self) -> Result<(), Error> {
+        let decision = decisions(&self.svm, self.x_test.slice(s![self.batches.rows(), ..]));
+        self.batches.answer((labels(&decision), decision));
+        Ok(())
+    }
+
+    fn outputs(&mut self) -> Result<Outputs, Error> {
+        let (labels, decision) = self.batches.first()?.clone();
+        Ok(Outputs::new()
+            .tensor("labels", labels)
+            .tensor("decision", decision.insert_axis(Axis(1)))
+            .receipt("rows", self.rows)
+            .receipt("machines", 1_i64)
+            .receipt("rows_predicted", self.batches.size()))
     }
 }
 

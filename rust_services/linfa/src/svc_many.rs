@@ -1,8 +1,8 @@
-//! `svc_ovo.fit`, `svc_ovr.fit`: several of linfa-svm's binary machines for more than two classes.
+//! `svc_ovo.fit`, `svc_ovo.predict`, `svc_ovr.fit`: several of linfa-svm's binary machines for more than two classes.
 
 use linfa_svm::{Svm, SvmValidParams};
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
-use ndarray::{Array1, Array2};
+use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params, require};
+use ndarray::{Array1, Array2, s};
 
 use crate::machines::{Rows, decisions, ended, fit as fit_machine};
 use crate::pairs::{Pairs, highest};
@@ -35,6 +35,45 @@ impl Job for OvoFit {
         let (decision, labels) = pairs.decide(self.rows.x_test.view());
         let outputs = Outputs::new().tensor("labels", labels).tensor("decision", decision);
         pairs.receipt(outputs, self.rows.y_train.len())
+    }
+}
+
+pub(crate) struct OvoPredict {
+    pairs: Pairs,
+    x_test: Array2<f64>,
+    rows: usize,
+    batches: Batches<(Array2<f64>, Array1<i64>)>,
+}
+
+/// As [`fit_ovo`], and `batch`: fitted here, decided in the steps.
+pub(crate) fn predict_ovo(inputs: &mut Inputs, params: &mut Params) -> Result<OvoPredict, Error> {
+    let batch = params.count("batch")?;
+    let mut job = fit_ovo(inputs, params)?;
+    let batches = Batches::new("x_test", job.rows.x_test.nrows(), batch)?;
+    job.step()?;
+    Ok(OvoPredict {
+        pairs: job.pairs.ok_or_else(|| Error::bug("no machine was fitted"))?,
+        x_test: job.rows.x_test,
+        rows: job.rows.y_train.len(),
+        batches,
+    })
+}
+
+impl Job for OvoPredict {
+    fn step(&mut self) -> Result<(), Error> {
+        let answer = self.pairs.decide(self.x_test.slice(s![self.batches.rows(), ..]));
+        self.batches.answer(answer);
+        Ok(())
+    }
+
+    fn outputs(&mut self) -> Result<Outputs, Error> {
+        let (decision, labels) = self.batches.first()?.clone();
+        Ok(Outputs::new()
+            .tensor("labels", labels)
+            .tensor("decision", decision)
+            .receipt("rows", self.rows)
+            .receipt("machines", self.pairs.count())
+            .receipt("rows_predicted", self.batches.size()))
     }
 }
 
