@@ -37,5 +37,7 @@ def test_at_tight_tolerance_the_answer_is_the_golden(launched, tmp_path):
             if right.dtype.kind == "f":
                 distance = np.linalg.norm(found[name] - right) / np.linalg.norm(right)
                 assert distance == pytest.approx(0, abs=APART), name
+                # libsvm keeps products of rows in single precision: with C = 10 that is 2e-6 of a regression's answer.
+                assert distance == pytest.approx(0, abs=1e-5), name
             else:
                 assert (found[name] == right).all(), name

@@ -83,6 +83,9 @@ def test_a_whole_number_serves_as_a_real_one(launched, offered, subtests):
     for case in offered:
         for name, spec in [(name, spec) for name, spec in case.task.params.items() if spec.kind is float]:
             whole = 1 if spec.value(2) is None else 2
+            if not spec.derived and not case.accepts(name, whole):
+                # The data allow no whole number, such as a share nu that one class is too small for.
+                continue
             with subtests.test(task=case.task.name, parameter=name):
                 prepared = prepare(launched, setup_of(case, params={**case.case.params, name: whole}), case.data)
                 assert prepared.tensors_sha256 == case.payload.tensors_sha256

@@ -16,7 +16,9 @@ from mlfleet.tasks import (
     knn,
     lasso,
     linear,
+    linear_svc,
     networks,
+    nu_svc,
     ridge,
     rl_train,
     scaler,
@@ -26,6 +28,7 @@ from mlfleet.tasks import (
     svc,
     svc_folds,
     svc_predict,
+    svr,
 )
 from mlfleet.tasks.base import Case, Task
 
@@ -48,6 +51,9 @@ _FAMILIES = (
     svc.TASKS,
     svc_predict.TASKS,
     svc_folds.TASKS,
+    linear_svc.TASKS,
+    nu_svc.TASKS,
+    svr.TASKS,
     sums.TASKS,
     gd_regression.TASKS,
     networks.TASKS,

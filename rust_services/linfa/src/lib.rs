@@ -3,6 +3,7 @@
 mod folds;
 mod agglomerative;
 mod dbscan;
+mod dual_descent;
 mod kmeans;
 mod kmeans_moves;
 mod kmeans_own;
@@ -10,7 +11,10 @@ mod knn;
 mod lasso;
 mod linear;
 mod regression;
+mod linear_svc;
 mod machines;
+mod mersenne;
+mod nu_svc;
 mod pairs;
 mod platt;
 mod mixture;
@@ -21,6 +25,7 @@ mod scaler;
 mod svc;
 mod svc_folds;
 mod svc_many;
+mod svr;
 
 use mlfleet_sdk::{Origin, Service, locked_version, start_rayon};
 
@@ -85,6 +90,8 @@ pub fn service() -> Service {
             lasso::elastic_net_predict,
         )
         .task("knn_classify.predict", Origin::InRepo, "linfa-nn", knn::predict)
+        .task("linear_svc.fit", Origin::InRepo, "ndarray", linear_svc::fit)
+        .task("linear_svc.predict", Origin::InRepo, "ndarray", linear_svc::predict)
         .task("svc.fit", Origin::Stock, "linfa-svm", svc::fit)
         .task("svc.predict", Origin::Stock, "linfa-svm", svc::predict)
         .task(
@@ -103,6 +110,11 @@ pub fn service() -> Service {
         .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovo)
         .task("svc_ovo.predict", Origin::InRepo, "linfa-svm", svc_many::predict_ovo)
         .task("svc_ovr.fit", Origin::InRepo, "linfa-svm", svc_many::fit_ovr)
+        .task("nu_svc.fit", Origin::Stock, "linfa-svm", nu_svc::fit)
+        .task("nu_svc.predict", Origin::InRepo, "linfa-svm", nu_svc::predict)
+        .task("nu_svc_ovo.fit", Origin::InRepo, "linfa-svm", nu_svc::fit_ovo)
+        .task("svr.fit", Origin::Stock, "linfa-svm", svr::fit)
+        .task("svr.predict", Origin::Stock, "linfa-svm", svr::predict)
         .fact("ndarray", locked_version("ndarray"))
         .fact("linfa-linalg", locked_version("linfa-linalg"))
         .fact("kodama", locked_version("kodama"))
