@@ -5,7 +5,7 @@ of nothing.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 from statistics import fmean
@@ -22,8 +22,9 @@ MIN_WORKLOADS_INTERVAL = 8
 # Of the workloads that passed parity: to leave out more inconclusive ones would favour large effects.
 MAX_INCONCLUSIVE_SHARE = 0.25
 
-# Where a workload stands: every framework defended, or the first reason why not (`absolute`: a difference, no ratio).
-Standing = Literal["defended", "refused", "partial", "inconclusive", "absolute"]
+# Where a workload stands: every framework defended, or the first reason why not (`absolute`: a difference, no ratio;
+# `trivial`: its work is no more than a call costs, so its ratio is one of calls).
+Standing = Literal["defended", "refused", "partial", "inconclusive", "absolute", "trivial"]
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,20 @@ def summaries(table: Table) -> tuple[Summary, ...]:
     groups: dict[tuple[Metric, Setting, str], list[Comparison]] = {}
     for one in table.comparisons:
         groups.setdefault((one.metric, one.setting, one.baseline), []).append(one)
-    return tuple(_summary(*key, mine) for key, mine in groups.items())
+    trivial = frozenset(planned.workload.name for planned in table.run.workloads if planned.trivial)
+    return tuple(_summary(*key, mine, trivial) for key, mine in groups.items())
 
 
-def _summary(metric: Metric, setting: Setting, baseline: str, comparisons: Sequence[Comparison]) -> Summary:
+def _summary(
+    metric: Metric, setting: Setting, baseline: str, comparisons: Sequence[Comparison], trivial: Collection[str]
+) -> Summary:
     frameworks = tuple(dict.fromkeys(one.contestant for one in comparisons))
     workloads: dict[str, list[Comparison]] = {}
     for one in comparisons:
         workloads.setdefault(one.workload, []).append(one)
-    standing = {name: _standing(mine, frameworks) for name, mine in workloads.items()}
+    standing: dict[str, Standing] = {
+        name: "trivial" if name in trivial else _standing(mine, frameworks) for name, mine in workloads.items()
+    }
     counts = Counter(standing.values())
     passed = counts["defended"] + counts["inconclusive"] + counts["absolute"]
     reason = ""

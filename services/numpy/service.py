@@ -7,11 +7,39 @@ import scaling
 from descent import Descent, fused, gram
 from library import service
 from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, Job, Rotation, batches, require
+from dataclasses import dataclass
+
+import numpy as np
+from descent import Descent, fused, gram, two_pass
+from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, I64Vector, Job, Rotation, Service, batches, require
 
 __all__ = ["linear", "scaling", "service"]
 # n (n + 1) fits 64 bits.
 MOST_TERMS = 3_000_000_000
-SCHEDULES = {"fused": fused, "gram": gram}
+# 8 GB of numbers at once.
+MOST_ELEMENTS = 1_000_000_000
+# Numbers of a range of `sum.chunked`.
+CHUNK = 1_000_000
+SCHEDULES = {"two_pass": two_pass, "fused": fused, "gram": gram}
+
+
+@dataclass
+class Written:
+    """The sum of ranges that were made, and what was made."""
+
+    total: int = 0
+    elements: int = 0
+    ranges: int = 0
+
+    def add(self, numbers: I64Vector) -> None:
+        """Count in the numbers of one range."""
+        self.total += int(numbers.sum())
+        self.elements += numbers.size
+        self.ranges += 1
+
+    def outputs(self) -> dict[str, int]:
+        """The sum and its receipt."""
+        return {"sum": self.total, "receipt.elements_written": self.elements, "receipt.ranges": self.ranges}
 
 
 @service.task("sum.loop", origin="stock", kernels="numpy")
@@ -20,6 +48,33 @@ def sum_loop(buffers: I64Matrix) -> Job[None]:
     require(buffers.size > 0, f"buffers is {buffers.shape}, awaited at least one buffer and number")
     turns = Rotation(buffers, lambda buffer: (buffer.sum(), buffer.size))
     return Job(turns.step, lambda _: {"sum": turns.first[0], "receipt.additions": turns.first[1]})
+
+
+@service.task("sum.chunked", origin="stock", kernels="numpy")
+def sum_chunked(*, n: int) -> Job[Written]:
+    """1 + ... + n by ranges that are made one after the other."""
+    require(1 <= n <= MOST_TERMS, f"n is {n}, awaited 1 to {MOST_TERMS}")
+
+    def step() -> Written:
+        found = Written()
+        for start in range(1, n + 1, CHUNK):
+            found.add(np.arange(start, min(start + CHUNK, n + 1)))
+        return found
+
+    return Job(step, Written.outputs)
+
+
+@service.task("sum.arange", origin="stock", kernels="numpy")
+def sum_arange(*, n: int) -> Job[Written]:
+    """1 + ... + n, all of them made before the first is added."""
+    require(1 <= n <= MOST_ELEMENTS, f"n is {n}, awaited 1 to {MOST_ELEMENTS}")
+
+    def step() -> Written:
+        found = Written()
+        found.add(np.arange(1, n + 1))
+        return found
+
+    return Job(step, Written.outputs)
 
 
 @service.task("sum.formula", origin="in_repo", kernels="numpy")
@@ -34,7 +89,7 @@ def sum_formula(*, n: int) -> Job[np.int64]:
 def gd_regression_fit(
     x_train: F64Matrix, y_train: F64Vector, *, lr: float, iterations: int, schedule: str
 ) -> Job[Descent]:
-    """Full steps from zero, by blocks of rows (`fused`) or by the Gram matrix (`gram`)."""
+    """Full steps from zero: by two products with all rows, by blocks of rows, or by the Gram matrix."""
     require(schedule in SCHEDULES, f"schedule is {schedule!r}, awaited one of {', '.join(SCHEDULES)}")
     require(lr > 0, f"lr is {lr}, awaited a number above 0")
     require(iterations >= 1, f"iterations is {iterations}, awaited at least 1")

@@ -80,6 +80,14 @@ def test_a_difference_in_bytes_is_no_ratio_and_enters_no_mean():
     assert (found.count("absolute"), found.reason) == (3, "few_workloads")
 
 
+def test_work_that_is_no_more_than_a_call_enters_no_mean():
+    table = run([2, 2, 2, 500])
+    workloads = [replace(one, trivial=one.workload.name == "ridge.fit-d3") for one in table.run.workloads]
+    found = of_time(replace(table, run=replace(table.run, workloads=tuple(workloads))))
+    assert (found.standing["ridge.fit-d3"], found.count("trivial"), found.count("defended")) == ("trivial", 1, 3)
+    assert {one.framework: one.ratio for one in found.means} == pytest.approx({"linfa": 2.0, "candle": 2.0}, rel=1e-3)
+
+
 def test_eight_workloads_have_an_interval():
     found = of_time(run([2, 0.5, 8, 0.125, 2, 1.5, 3, 4]))
     linfa = found.means[0]

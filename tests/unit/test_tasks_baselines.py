@@ -52,7 +52,8 @@ def short(both: Both, receipt: Mapping[str, int]) -> list[tuple[str, str]]:
 
 
 def test_the_right_answers_pass_and_guesses_fail(gd: Both, knn: Both) -> None:
-    summed = [sums("sum.loop", m=1000, buffers=3), sums("sum.range", n=7), sums("sum.formula", n=7)]
+    counted = [sums(name, n=7) for name in ("sum.range", "sum.chunked", "sum.arange", "sum.formula")]
+    summed = [sums("sum.loop", m=1000, buffers=3), *counted]
     for both in (*summed, gd, knn):
         task, case = both
         assert failures(both, task.reference(case)) == []
@@ -60,8 +61,8 @@ def test_the_right_answers_pass_and_guesses_fail(gd: Both, knn: Both) -> None:
 
 
 def test_sums_are_those_of_whole_numbers_and_of_the_first_buffer() -> None:
-    for name, awaited in (("sum.range", 28), ("sum.formula", 28)):
-        assert sums(name, n=7)[1].reference["sum"] == awaited
+    for name in ("sum.range", "sum.chunked", "sum.arange", "sum.formula"):
+        assert sums(name, n=7)[1].reference["sum"] == 28
     _, case = sums("sum.loop", m=70_000, buffers=3)
     delivered = case.inputs["buffers"]
     assert (delivered.shape, delivered.dtype, case.params) == ((3, 70_000), np.int64, {})
@@ -87,6 +88,21 @@ def test_a_loop_that_was_folded_says_so_in_its_receipt(name: str) -> None:
     assert short(both, {"multiplications": 1}) == [("short_work", "receipt additions is missing, 1000 awaited")]
 
 
+def test_numbers_are_written_in_ranges_of_a_million_or_all_at_once() -> None:
+    for n, ranges in ((1, 1), (1_000_000, 1), (1_000_001, 2), (10_000_000, 10)):
+        assert sums("sum.chunked", n=n)[1].planned == {"elements_written": n, "ranges": ranges}
+        assert sums("sum.arange", n=n)[1].planned == {"elements_written": n, "ranges": 1}
+    # Whoever writes a range after the other holds less memory, and does another task.
+    at_once = sums("sum.arange", n=3_000_000)
+    assert short(at_once, {"elements_written": 3_000_000, "ranges": 3}) == [
+        ("short_work", "receipt ranges is 3, 1 awaited")
+    ]
+    assert short(at_once, {"additions": 3_000_000})[0] == (
+        "short_work",
+        "receipt elements_written is missing, 3000000 awaited",
+    )
+
+
 def test_a_formula_multiplies_once_whatever_n_is() -> None:
     for n in (1, 3_000_000_000):
         assert sums("sum.formula", n=n)[1].planned == {"multiplications": 1}
@@ -98,6 +114,8 @@ def test_a_formula_multiplies_once_whatever_n_is() -> None:
     [
         ("sum.range", {"n": -5}, "parameter 'n' of sum.range is -5; awaited: a whole number of at least 1 and at most"),
         ("sum.formula", {"n": 3_000_000_001}, "of at least 1 and at most 3000000000"),
+        ("sum.chunked", {"n": 3_000_000_001}, "of at least 1 and at most 3000000000"),
+        ("sum.arange", {"n": 1_000_000_001}, "of at least 1 and at most 1000000000"),
         ("sum.loop", {"m": 0, "buffers": 1}, "parameter 'm' of sum.loop is 0"),
         ("sum.loop", {"m": 1, "buffers": -1}, "parameter 'buffers' of sum.loop is -1"),
     ],
@@ -147,9 +165,10 @@ def test_steps_and_rows_are_counted(gd: Both, gd_syn: Dataset) -> None:
     # Reading X once is another schedule, no faster descent.
     assert short(gd, honest | {"rows_read": 300}) == [("short_work", "receipt rows_read is 300, 6000 awaited")]
     task, case = gd
-    once = task.case(gd_syn, GD | {"schedule": "gram"}, 1)
-    assert once.planned == {"steps": 20, "rows_read": 300}
-    assert all((once.reference[name] == value).all() for name, value in case.reference.items())
+    for schedule, rows_read in (("gram", 300), ("two_pass", 12_000)):
+        other = task.case(gd_syn, GD | {"schedule": schedule}, 1)
+        assert other.planned == {"steps": 20, "rows_read": rows_read}
+        assert all((other.reference[name] == value).all() for name, value in case.reference.items())
 
 
 def test_a_descent_that_cannot_be_is_refused(gd_syn: Dataset) -> None:
@@ -158,8 +177,8 @@ def test_a_descent_that_cannot_be_is_refused(gd_syn: Dataset) -> None:
         task.case(gd_syn, GD | {"rows": 200_001}, 1)
     with pytest.raises(UsageError, match=r"'lr' of gd_regression.fit is 3; on these data steps diverge from 1\.\d+ on"):
         task.case(gd_syn, GD | {"lr": 3}, 1)
-    with pytest.raises(UsageError, match="awaited: one of 'fused', 'gram'"):
-        task.case(gd_syn, GD | {"schedule": "two_pass"}, 1)
+    with pytest.raises(UsageError, match="awaited: one of 'two_pass', 'fused', 'gram'"):
+        task.case(gd_syn, GD | {"schedule": "stochastic"}, 1)
 
 
 def test_the_data_teach_as_slowly_as_their_note_says(gd_syn: Dataset) -> None:

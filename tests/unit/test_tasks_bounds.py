@@ -53,6 +53,14 @@ def test_a_sum_over_memory_is_bound_by_reading_where_the_buffers_are_larger_than
     assert least("sum.loop", {"m": 1_000_000, "buffers": 2}) < slow / 5
 
 
+def test_numbers_that_were_written_at_once_are_read_from_memory():
+    at_once, chunked = (
+        tasks.get(name).bound(numbers(name, {"n": 10_000_000})) for name in ("sum.arange", "sum.chunked")
+    )
+    assert (at_once.flop, at_once.read_bytes, at_once.working_set_bytes) == (1e7, 8e7, 8e7)
+    assert (chunked.flop, chunked.read_bytes) == (1e7, 0)
+
+
 def test_the_formula_has_no_bound_and_is_called_trivial():
     assert tasks.get("sum.formula").bound(numbers("sum.formula", {"n": 10})) is None
     assert tasks.get("sum.formula").trivial
@@ -61,11 +69,15 @@ def test_the_formula_has_no_bound_and_is_called_trivial():
 
 def test_steps_of_a_fused_descent_count_each_and_those_by_the_gram_matrix_do_not():
     of = {"lr": 1e-5, "rows": "all", "iterations": 100}
-    fused, gram = (case("gd_regression.fit", "diabetes", of | {"schedule": how}) for how in ("fused", "gram"))
+    two_pass, fused, gram = (
+        case("gd_regression.fit", "diabetes", of | {"schedule": how}) for how in ("two_pass", "fused", "gram")
+    )
     task = tasks.get("gd_regression.fit")
     assert task.bound(fused).flop == 4 * 354 * 10 * 100
+    assert task.bound(two_pass).flop == task.bound(fused).flop
+    assert task.bound(two_pass).read_bytes == 2 * task.bound(fused).read_bytes == 2 * 8 * 354 * 10 * 100
     assert task.bound(gram).flop <= 354 * 10 * 10
-    assert task.size(fused.params).param == "iterations"
+    assert [task.size(one.params).param for one in (two_pass, fused)] == ["iterations"] * 2
     assert task.size(gram.params) is None
 
 

@@ -13,6 +13,7 @@ _STANDING: dict[Standing, str] = {
     "inconclusive": "inconclusive",
     "partial": "not measured by every framework",
     "absolute": "with a difference that is no ratio",
+    "trivial": "whose work is no more than a call costs",
 }
 
 

@@ -27,6 +27,9 @@ _PREDICTED = (Close("pred", 1e-9), Within("r2", 1e-9))
 _STEPS = {"lr": ParamSpec(float, above=0), "iterations": ParamSpec(int, low=1)}
 # Rows read from memory: by each step, or once for X'X, with which all steps are taken.
 _FUSED, _GRAM = "fused", "gram"
+# Rows read from memory: twice by each step, for the errors and then for the gradient; once by each step, both products
+# of a row together; or once for X'X, with which all steps are taken.
+_TWO_PASS, _FUSED, _GRAM = "two_pass", "fused", "gram"
 
 
 def descent(x: Floats, y: Floats, lr: float, iterations: int) -> tuple[Floats, Floats]:
@@ -61,12 +64,17 @@ def _fit(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
         inputs={"x_train": x, "y_train": y},
         params=params,
         outputs={"coef": Output("F64", coef.shape), "intercept": Output("F64", ()), "last_loss": Output("F64", ())},
-        planned={"steps": iterations, "rows_read": len(x) * (iterations if params["schedule"] == _FUSED else 1)},
+        planned={"steps": iterations, "rows_read": len(x) * _passes(str(params["schedule"]), iterations)},
         criteria=_CRITERIA,
         truth={"x_test": dataset.x[dataset.test], "y_test": dataset.y_test},
         guess={"coef": np.zeros_like(coef), "intercept": np.asarray(y.mean()), "last_loss": np.asarray(y.var() / 2)},
         reference={"coef": coef, "intercept": intercept, "last_loss": _loss(x, y, before, offset)},
     )
+
+
+def _passes(schedule: str, iterations: int) -> int:
+    """How often all rows are read."""
+    return {_TWO_PASS: 2 * iterations, _FUSED: iterations, _GRAM: 1}[schedule]
 
 
 def _loss(x: Floats, y: Floats, coef: Floats, intercept: Floats) -> Floats:
@@ -75,7 +83,7 @@ def _loss(x: Floats, y: Floats, coef: Floats, intercept: Floats) -> Floats:
 
 
 def _bound(case: Case) -> Bound:
-    """`fused`: each step multiplies X by the weights and its transpose by the errors, reading X once.
+    """Each step multiplies X by the weights and its transpose by the errors, reading X once (`fused`) or twice.
 
     `gram`: X'X is symmetric, so half of a product.
     """
@@ -83,13 +91,13 @@ def _bound(case: Case) -> Bound:
     rows, width = x.shape
     if case.params["schedule"] == _GRAM:
         return Bound(product(rows, width, width) / 2, "F64", float(x.nbytes), float(x.nbytes))
-    read = case.planned["rows_read"]
-    return Bound(4.0 * read * width, "F64", 8.0 * read * width, float(x.nbytes))
+    read = 8.0 * case.planned["rows_read"] * width
+    return Bound(4.0 * case.planned["steps"] * rows * width, "F64", read, float(x.nbytes))
 
 
 def _size(params: Mapping[str, Param]) -> Size | None:
     # By the Gram matrix steps are next to nothing.
-    return Size("iterations", 1) if params["schedule"] == _FUSED else None
+    return None if params["schedule"] == _GRAM else Size("iterations", 1)
 
 
 def _predict(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
@@ -113,6 +121,9 @@ TASKS = (
         params={
             **_STEPS,
             "schedule": ParamSpec(str, words=(_FUSED, _GRAM)),
+            "lr": ParamSpec(float, above=0),
+            "iterations": ParamSpec(int, low=1),
+            "schedule": ParamSpec(str, words=(_TWO_PASS, _FUSED, _GRAM)),
             "rows": ROWS,
         },
         make=_fit,

@@ -1,4 +1,4 @@
-"""Sums of whole numbers: what a loop costs in a language, and two things that are often taken for it."""
+"""Sums of whole numbers: what a loop costs in a language, and three things that are often taken for it."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,9 +13,14 @@ from mlfleet.tasks.base import Arrays, Case, Output, Size, Task
 from mlfleet.tasks.criteria import Equal, Metrics
 from mlfleet.tasks.params import ParamSpec
 
+_CHUNKED, _ARANGE = "sum.chunked", "sum.arange"
 _CRITERIA = (Equal("sum"),)
 # n (n + 1), before it is halved, fits 64 bits.
 _MOST_TERMS = 3_000_000_000
+# Of those that are all in memory at once: 8 GB.
+_MOST_ELEMENTS = 1_000_000_000
+# Numbers of a range of `sum.chunked`: the adapters have the same.
+CHUNK = 1_000_000
 # What a buffer may hold at most, so that no sum of 31-bit numbers leaves 64 bits.
 _MOST_NUMBERS = 1 << 31
 
@@ -44,6 +49,14 @@ def _count(name: str, planned: str, dataset: Dataset, params: Mapping[str, Param
     n = int(params["n"])
     done = {"additions": n, "multiplications": 1}[planned]
     return _case(name, dataset, params, {}, {planned: done}, n * (n + 1) // 2)
+
+
+def _written(name: str, dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
+    """The sum of 1 .. n, whose numbers are made within the step: by ranges, or all before the first is added."""
+    del seed
+    n = int(params["n"])
+    ranges = 1 if name == _ARANGE else -(-n // CHUNK)
+    return _case(name, dataset, params, {}, {"elements_written": n, "ranges": ranges}, n * (n + 1) // 2)
 
 
 def _case(
@@ -75,6 +88,17 @@ def _loop_bound(case: Case) -> Bound:
 def _range_bound(case: Case) -> Bound:
     """As many additions as there are terms: the task is the loop, the formula is another one."""
     return Bound(float(case.planned["additions"]), "F64")
+
+
+def _chunked_bound(case: Case) -> Bound:
+    """As many additions as elements; a range may stay in a cache."""
+    return Bound(float(case.planned["elements_written"]), "F64")
+
+
+def _arange_bound(case: Case) -> Bound:
+    """All elements lie in memory before they are added: each is read again."""
+    size = 8.0 * case.planned["elements_written"]
+    return Bound(float(case.planned["elements_written"]), "F64", size, size)
 
 
 def _equal(case: Case, outputs: Arrays) -> Metrics:
@@ -116,6 +140,29 @@ TASKS = (
         nudged="n",
         **_COMMON,
     ),
+    # Other work than the loop: memory is written and read, and where it is asked of the system anew, pages come first.
+    Task(
+        name=_CHUNKED,
+        unit_key="elements_written",
+        unit="element",
+        params=_N,
+        make=partial(_written, _CHUNKED),
+        bound=_chunked_bound,
+        size=lambda _: Size("n", 1),
+        nudged="n",
+        **_COMMON,
+    ),
+    Task(
+        name=_ARANGE,
+        unit_key="elements_written",
+        unit="element",
+        params={"n": ParamSpec(int, low=1, most=_MOST_ELEMENTS)},
+        make=partial(_written, _ARANGE),
+        bound=_arange_bound,
+        size=lambda _: Size("n", 1),
+        nudged="n",
+        **_COMMON,
+    ),
     # What a compiler makes of the loop if nothing holds it: another algorithm, so another task, whatever n is.
     Task(
         name="sum.formula",
@@ -123,6 +170,7 @@ TASKS = (
         unit="multiplication",
         params=_N,
         make=partial(_count, "sum.formula", "multiplications"),
+        title_time="time by the formula, one multiplication whatever n",
         trivial=True,
         size=lambda _: Size("n", 0),
         nudged="n",

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
@@ -47,19 +47,20 @@ class Summary:
     means: tuple[Mean, ...]
 
 
-def summaries(pairs: Sequence[Decided]) -> dict[tuple[str, str], Summary]:
-    """A summary for each metric and baseline."""
+def summaries(pairs: Sequence[Decided], trivial: Collection[str]) -> dict[tuple[str, str], Summary]:
+    """A summary for each metric and baseline; workloads whose work is no more than a call costs are in no mean."""
     groups: dict[tuple[str, str], list[Decided]] = {}
     for one in pairs:
         groups.setdefault((one.pair.metric, one.pair.baseline), []).append(one)
-    return {key: _summary(*key, mine) for key, mine in groups.items()}
+    return {key: _summary(*key, mine, trivial) for key, mine in groups.items()}
 
 
-def _summary(metric: str, baseline: str, pairs: Sequence[Decided]) -> Summary:
+def _summary(metric: str, baseline: str, pairs: Sequence[Decided], trivial: Collection[str]) -> Summary:
     frameworks = tuple(dict.fromkeys(one.pair.contestant for one in pairs))
     standing = {}
     for name in dict.fromkeys(one.pair.workload for one in pairs):
-        standing[name] = _standing([one for one in pairs if one.pair.workload == name], len(frameworks))
+        mine = [one for one in pairs if one.pair.workload == name]
+        standing[name] = "trivial" if name in trivial else _standing(mine, len(frameworks))
     counts = Counter(standing.values())
     passed = counts["defended"] + counts["inconclusive"] + counts["absolute"]
     reason = None

@@ -94,7 +94,7 @@ class _Check:
         stops: dict[Hashable, dict[str, Json]] = {(one["workload"].text(),): one.members() for one in mine.stops}
         self._section("stops", ("workload",), stops)
         self._section("advice", ("workload",), {(name,): one for name, one in advice(run, mine.cells).items()})
-        self._summaries(summaries(pairs), run.setting)
+        self._summaries(summaries(pairs, [work.name for work in run.workloads if work.trivial]), run.setting)
 
     def _section(self, name: str, key: Sequence[str], awaited: Mapping[Hashable, dict[str, Json]]) -> None:
         """A list of objects, each found by its key, against those that must be there."""

@@ -1,6 +1,7 @@
 //! candle's adapter: tasks in, jobs out.
 
 mod bert;
+mod descent;
 mod device;
 mod gpt2;
 mod infer;
@@ -23,6 +24,7 @@ pub fn service() -> Service {
         .task("mlp.train", Origin::InRepo, kernels, train::train::<Mlp>)
         .task("lenet.train", Origin::InRepo, kernels, train::train::<LeNet>)
         .task("lenet.infer", Origin::InRepo, kernels, infer::infer::<LeNet>)
+        .task("gd_regression.fit", Origin::InRepo, kernels, descent::fit)
         .task("bert.infer", Origin::Stock, kernels, bert::infer)
         .task("gpt2.generate", Origin::InRepo, kernels, gpt2::generate)
         .task("gpt2.perplexity", Origin::InRepo, kernels, gpt2::perplexity)

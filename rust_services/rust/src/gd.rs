@@ -1,35 +1,37 @@
 //! `gd_regression.fit`: so many full steps of gradient descent.
 
 use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
-use ndarray::{Array1, Array2, Axis, concatenate};
+use ndarray::{Array1, Array2};
 
-use crate::descent::{Fit, count, fused};
+use crate::descent::{Fit, Reading, descend};
+use crate::gram::gram;
+use crate::panels::Panels;
 
-enum Schedule {
-    /// Each step reads X.
-    Fused,
-    /// X is read once, for X'X, with which all steps are taken.
-    Gram,
+/// X and y as a schedule reads them.
+enum Data {
+    /// Each step reads them.
+    Panels(Panels, Reading),
+    /// They are read once, for X'X, with which all steps are taken.
+    Rows(Array2<f64>, Array1<f64>),
 }
 
 pub(crate) struct Descent {
-    x: Array2<f64>,
-    y: Array1<f64>,
+    data: Data,
     lr: f64,
     iterations: usize,
-    schedule: Schedule,
     fit: Option<Fit>,
 }
 
-/// `x_train` f64 (n, d), `y_train` f64 (n,), `lr`, `iterations`, `schedule` "fused" or "gram".
+/// `x_train` f64 (n, d), `y_train` f64 (n,), `lr`, `iterations`, `schedule` "two\_pass", "fused" or "gram".
 pub(crate) fn fit(inputs: &mut Inputs, params: &mut Params) -> Result<Descent, Error> {
     let (x, y) = (inputs.f64_2d("x_train")?, inputs.f64_1d("y_train")?);
     let (lr, iterations) = (params.float("lr")?, params.count("iterations")?);
-    let schedule = match params.text("schedule")?.as_str() {
-        "fused" => Ok(Schedule::Fused),
-        "gram" => Ok(Schedule::Gram),
+    let reading = match params.text("schedule")?.as_str() {
+        "two_pass" => Ok(Some(Reading::Twice)),
+        "fused" => Ok(Some(Reading::Once)),
+        "gram" => Ok(None),
         found => Err(Error::params(format!(
-            "schedule is {found:?}; awaited \"fused\" or \"gram\""
+            "schedule is {found:?}; awaited \"two_pass\", \"fused\" or \"gram\""
         ))),
     }?;
     let (n, d) = x.dim();
@@ -40,12 +42,14 @@ pub(crate) fn fit(inputs: &mut Inputs, params: &mut Params) -> Result<Descent, E
         format!("x_train is {n} x {d}; awaited at least one row and column")
     })?;
     require(lr > 0.0, || format!("lr is {lr}; awaited a number above 0"))?;
+    let data = match reading {
+        Some(reading) => Data::Panels(Panels::new(x.view(), y.view()), reading),
+        None => Data::Rows(x, y),
+    };
     Ok(Descent {
-        x,
-        y,
+        data,
         lr,
         iterations,
-        schedule,
         fit: None,
     })
 }
@@ -58,36 +62,10 @@ pub(crate) fn fitted(inputs: &mut Inputs, params: &mut Params) -> Result<(Array1
 
 impl Descent {
     fn descend(&self) -> Result<Fit, Error> {
-        match self.schedule {
-            Schedule::Fused => {
-                let slices = self.x.as_slice().zip(self.y.as_slice());
-                let (x, y) = slices.ok_or_else(|| Error::bug("payloads are row-major"))?;
-                Ok(fused(x, y, self.lr, self.iterations))
-            }
-            Schedule::Gram => self.gram(),
+        match &self.data {
+            Data::Panels(panels, reading) => Ok(descend(panels, *reading, self.lr, self.iterations)),
+            Data::Rows(x, y) => gram(x.view(), y.view(), self.lr, self.iterations),
         }
-    }
-
-    fn gram(&self) -> Result<Fit, Error> {
-        let n = self.x.nrows();
-        let ones = Array2::ones((n, 1));
-        let rows = concatenate(Axis(1), &[ones.view(), self.x.view()]).map_err(Error::bug)?;
-        let (products, right) = (rows.t().dot(&rows) / count(n), rows.t().dot(&self.y) / count(n));
-        let square = self.y.dot(&self.y) / count(n);
-        let mut weights = Array1::zeros(rows.ncols());
-        let mut fit = Fit {
-            rows_read: rows.nrows(),
-            ..Fit::default()
-        };
-        for _ in 0..self.iterations {
-            let image = products.dot(&weights);
-            fit.last_loss = f64::midpoint(weights.dot(&image), square) - weights.dot(&right);
-            weights.scaled_add(-self.lr, &(image - &right));
-            fit.steps += 1;
-        }
-        fit.intercept = weights[0];
-        fit.coef = weights.iter().skip(1).copied().collect();
-        Ok(fit)
     }
 }
 
@@ -113,37 +91,51 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::descent::count;
 
-    /// 9 columns: eight lanes, and one more.
-    fn job(schedule: &str, iterations: i64) -> Descent {
-        let x = Array2::from_shape_fn((11, 9), |(row, column)| count((row * 7 + column * 5) % 11) / 11.0);
+    /// 75 rows: two panels, and a part of one.
+    fn data() -> (Array2<f64>, Array1<f64>) {
+        let x = Array2::from_shape_fn((75, 9), |(row, column)| count((row * 7 + column * 5) % 11) / 11.0);
         let y = x.dot(&Array1::linspace(-1.0, 1.0, 9)) + 0.5;
+        (x, y)
+    }
+
+    fn found(schedule: &str, iterations: i64) -> Fit {
+        let (x, y) = data();
         let mut inputs = Inputs::default().with("x_train", x).with("y_train", y);
         let params = Params::default().with("lr", 0.1).with("iterations", iterations);
-        fit(&mut inputs, &mut params.with("schedule", schedule)).unwrap()
+        let job = fit(&mut inputs, &mut params.with("schedule", schedule)).unwrap();
+        job.descend().unwrap()
+    }
+
+    fn close(a: &[f64], b: &[f64]) -> bool {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12)
     }
 
     #[test]
     fn the_first_step_follows_the_gradient_from_zero() {
-        let job = job("fused", 1);
-        let found = job.descend().unwrap();
-        let awaited = job.x.t().dot(&job.y) * (0.1 / 11.0);
-        assert!(awaited.iter().zip(&found.coef).all(|(a, b)| (a - b).abs() < 1e-15));
-        assert!((found.intercept - 0.1 * job.y.sum() / 11.0).abs() < 1e-15);
-        assert!((found.last_loss - job.y.dot(&job.y) / 22.0).abs() < 1e-15);
-        assert_eq!((found.steps, found.rows_read), (1, 11));
+        let (x, y) = data();
+        for (schedule, rows_read) in [("two_pass", 150), ("fused", 75), ("gram", 75)] {
+            let found = found(schedule, 1);
+            assert!(close(&found.coef, &(x.t().dot(&y) * (0.1 / 75.0)).to_vec()));
+            assert!(close(&[found.intercept], &[0.1 * y.sum() / 75.0]));
+            assert!(close(&[found.last_loss], &[y.dot(&y) / 150.0]));
+            assert_eq!((found.steps, found.rows_read), (1, rows_read));
+        }
     }
 
     #[test]
-    fn both_schedules_take_the_same_steps() {
-        let (fused, gram) = (
-            job("fused", 200).descend().unwrap(),
-            job("gram", 200).descend().unwrap(),
-        );
-        assert!(fused.coef.iter().zip(&gram.coef).all(|(a, b)| (a - b).abs() < 1e-12));
-        assert!((fused.last_loss - gram.last_loss).abs() < 1e-12);
-        assert_eq!((fused.rows_read, gram.rows_read), (200 * 11, 11));
-        assert_eq!(fused.steps, gram.steps);
+    fn all_schedules_take_the_same_steps() {
+        let walked = found("fused", 200);
+        for (schedule, rows_read) in [("two_pass", 400 * 75), ("gram", 75)] {
+            let other = found(schedule, 200);
+            assert!(close(&walked.coef, &other.coef));
+            assert!(close(
+                &[walked.last_loss, walked.intercept],
+                &[other.last_loss, other.intercept]
+            ));
+            assert_eq!((other.steps, other.rows_read), (200, rows_read));
+        }
     }
 
     #[test]
@@ -152,6 +144,9 @@ mod tests {
             .with("x_train", array![[1.0]])
             .with("y_train", array![1.0]);
         let params = Params::default().with("lr", 0.1).with("iterations", 1_i64);
-        assert!(fit(&mut inputs, &mut params.with("schedule", "two_pass")).is_err());
+        let error = fit(&mut inputs, &mut params.with("schedule", "stochastic"))
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains("two_pass"));
     }
 }

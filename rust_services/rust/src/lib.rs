@@ -4,10 +4,13 @@ mod descent;
 mod env;
 mod gd;
 mod gd_predict;
+mod gram;
 mod knn;
+mod panels;
 mod parts;
 mod scaler;
 mod sums;
+mod written;
 
 use mlfleet_sdk::{Origin, Service, compiler_version, locked_version, start_rayon};
 
@@ -17,6 +20,8 @@ pub fn service() -> Service {
     Service::new("rust", compiler_version())
         .task("sum.loop", Origin::InRepo, "none", sums::buffers)
         .task("sum.range", Origin::InRepo, "none", sums::range)
+        .task("sum.chunked", Origin::InRepo, "none", written::chunked)
+        .task("sum.arange", Origin::InRepo, "none", written::arange)
         .task("sum.formula", Origin::InRepo, "none", sums::formula)
         .task(
             "gd_regression.fit",

@@ -8,7 +8,7 @@ use ndarray::Array2;
 use crate::parts::in_parts;
 
 /// n (n + 1) fits 64 bits.
-const MOST_TERMS: i64 = 3_000_000_000;
+pub(crate) const MOST_TERMS: i64 = 3_000_000_000;
 
 pub(crate) struct SumLoop {
     buffers: Array2<i64>,
@@ -106,9 +106,14 @@ impl Job for SumFormula {
 }
 
 fn terms(params: &mut Params) -> Result<i64, Error> {
+    at_most(params, MOST_TERMS)
+}
+
+/// `n`, from 1 up to a limit.
+pub(crate) fn at_most(params: &mut Params, most: i64) -> Result<i64, Error> {
     let n = params.int("n")?;
-    require((1..=MOST_TERMS).contains(&n), || {
-        format!("parameter n is {n}; awaited 1 to {MOST_TERMS}")
+    require((1..=most).contains(&n), || {
+        format!("parameter n is {n}; awaited 1 to {most}")
     })?;
     Ok(n)
 }
