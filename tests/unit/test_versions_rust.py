@@ -1,12 +1,13 @@
 """Another release of a Rust service: its crates pinned together, what they need beside them, and its layer."""
 
-import json
 from dataclasses import replace
 
 import pytest
+from mlfleet.builders.source import source_digest
 from mlfleet.builders.state import BuildState
-from mlfleet.builders.versions import crates, rust
+from mlfleet.builders.versions import rust
 from mlfleet.builders.versions.build import Tools, build_version, locker
+from mlfleet.builders.versions.inside import lock_of_source
 from mlfleet.builders.versions.kinds import package
 from mlfleet.builders.versions.releases import Release
 from mlfleet.builders.versions.tree import tree_of
@@ -20,6 +21,10 @@ kit-trees = { version = "=0.8.1", features = ["a"] }
 kit-linalg = "=0.2.1"
 mlfleet-sdk.workspace = true
 ndarray.workspace = true
+
+[features]
+default = ["pool", "more"]
+pool = []
 """
 WORKSPACE = """[workspace.dependencies]
 ndarray = "0.16"
@@ -32,6 +37,7 @@ of = ">=0.8,<0.9"
 of = ">=0.7,<0.8"
 with = { ndarray = "0.15", kit-linalg = "=0.1.0", tonic = "0.13" }
 lock = { sprs = "0.11.1" }
+without = ["pool"]
 
 [[releases]]
 of = "<0.7"
@@ -80,6 +86,7 @@ def test_all_crates_of_a_release_are_pinned_and_what_it_needs_takes_the_place_of
     assert 'kit = "=0.7.1"' in crate
     assert 'kit-trees = { version = "=0.7.1", features = ["a"] }' in crate
     assert 'kit-linalg = "=0.1.0"' in crate
+    assert 'default = ["more"]\npool = []' in crate
     workspace = (tree.root / "rust_services/Cargo.toml").read_text()
     assert 'ndarray = "0.15"' in workspace
     assert 'tonic = { version = "0.13", default-features = false }' in workspace
@@ -118,9 +125,16 @@ def test_a_rust_release_that_does_not_start_is_not_tried_as_of_its_day(root):
         built(root, probe="gave up")
 
 
-def test_a_need_that_no_manifest_has_is_told(root):
-    (root / "rust_services/kit/versions.toml").write_text('[[releases]]\nof = ">=0"\nwith = { nothing = "1" }\n')
-    with pytest.raises(UsageError, match=r"to have nothing 1, which no Cargo\.toml names"):
+@pytest.mark.parametrize(
+    ("need", "words"),
+    [
+        ('with = { nothing = "1" }', r"to have nothing 1, which no Cargo\.toml names"),
+        ('without = ["nothing"]', "to lack nothing, which is no default feature"),
+    ],
+)
+def test_a_need_that_no_manifest_has_is_told(root, need, words):
+    (root / "rust_services/kit/versions.toml").write_text(f'[[releases]]\nof = ">=0"\n{need}\n')
+    with pytest.raises(UsageError, match=words):
         built(root)
 
 
@@ -175,6 +189,16 @@ def test_a_release_stands_on_the_layer_that_its_row_names_whose_package_is_pinne
         built(root, service=ON_TORCH, release=Release("0.8.1", None))
 
 
+def test_the_lock_of_an_image_is_found_by_what_it_was_built_from(root):
+    _, (tree,) = built(root)
+    old, today = source_digest(tree.service, tree.root), source_digest(SERVICE, root)
+    assert lock_of_source(SERVICE, "0.7.1", old, root) == b"for 0.7.1"
+    assert lock_of_source(SERVICE, "0.8.1", today, root) == b"today"
+    # Another's image of that tag, or the tree has been laid out anew since.
+    assert lock_of_source(SERVICE, "0.7.1", "another", root) is None
+    assert lock_of_source(SERVICE, "0.6.1", None, root) is None
+
+
 def executable(path, lines):
     path.parent.mkdir(exist_ok=True)
     path.write_text("#!/bin/sh\n" + lines)
@@ -214,35 +238,3 @@ def test_a_host_without_cargo_resolves_with_that_of_the_image_that_compiles(root
     assert first.startswith("run --rm --user ")
     assert f"--mount type=bind,source={tree.root},target=/src --workdir /src/rust_services" in first
     assert first.endswith("--env RUSTUP_TOOLCHAIN=1.95.0 rust:1.95-slim cargo update --quiet --workspace")
-
-
-LINES = [
-    {"vers": "0.10.0", "yanked": False, "pubtime": "2026-01-02T03:04:05Z"},
-    {"vers": "0.9.0-alpha.4", "yanked": False},
-    {"vers": "0.9.0", "yanked": False, "pubtime": "2025-01-02T03:04:05Z"},
-    {"vers": "0.8.0", "yanked": True},
-]
-
-
-def test_releases_of_a_crate_are_in_the_order_of_versions_without_those_withdrawn():
-    asked = []
-
-    def get(url):
-        asked.append(url)
-        return "\n".join(json.dumps(line) for line in LINES).encode()
-
-    found = crates.releases("candle-core", get)
-    assert [(one.version, str(one.published)[:10]) for one in found] == [
-        ("0.9.0-alpha.4", "None"),
-        ("0.9.0", "2025-01-02"),
-        ("0.10.0", "2026-01-02"),
-    ]
-    for crate in ("tch", "ab", "a"):
-        crates.releases(crate, get)
-    assert asked == [f"{crates.INDEX}/{place}" for place in ("ca/nd/candle-core", "3/t/tch", "2/ab", "1/a")]
-
-
-@pytest.mark.parametrize("answer", [b"<html>", b"{}", b"[3]"])
-def test_an_index_that_answers_nonsense_is_told(answer):
-    with pytest.raises(HostError, match="no index of crates tells which releases of a there are"):
-        crates.releases("a", lambda _: answer)

@@ -48,6 +48,12 @@ def pin(tree: Tree) -> None:
         if not any(count for _, count in changed.values()):
             raise UsageError(f"{tree.service.key}: its versions are to have {name} {wanted}, which no Cargo.toml names")
         texts = {path: text for path, (text, _) in changed.items()}
+    for feature in tree.row.without:
+        texts[crate], count = re.subn(
+            rf'^(default = \[.*?)"{re.escape(feature)}",? ?', r"\1", texts[crate], flags=re.MULTILINE
+        )
+        if not count:
+            raise UsageError(f"{tree.service.key}: its versions are to lack {feature}, which is no default feature")
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
 

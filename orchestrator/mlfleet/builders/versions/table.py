@@ -30,6 +30,8 @@ class Row:
     with_: Annotated[Mapping[str, str], Field(alias="with")] = field(default_factory=dict)
     # Versions in the place of those that a plain resolve picks, by package.
     lock: Mapping[str, str] = field(default_factory=dict)
+    # Features of the adapter's crate that the release cannot have, of those that are its default.
+    without: tuple[str, ...] = ()
     # The tag of the layer that it stands on, NO_LAYER for none; absent: today's.
     layer: str | None = None
     # Why it cannot be built; absent: it can.
@@ -48,7 +50,7 @@ def row_of(key: str, version: str, folder: Path) -> Row:
 
     Raises HostError where the table refuses it, UsageError for a table that cannot be read.
     """
-    rows = _read(folder / NAME)
+    rows = read_table(folder / NAME)
     row = next((one for one in rows if one.holds(version)), Row(of=f"=={version}"))
     if row.refused is not None:
         known = "; ".join(_shown(one) for one in rows if one.refused is None) or "none"
@@ -60,7 +62,8 @@ def _shown(row: Row) -> str:
     return row.of if row.layer in (None, NO_LAYER) else f"{row.of} on {row.layer}"
 
 
-def _read(path: Path) -> tuple[Row, ...]:
+def read_table(path: Path) -> tuple[Row, ...]:
+    """Its rows in their order, none where there is no file. Raises UsageError with the line that cannot be read."""
     if not path.is_file():
         return ()
     document = read(path)
