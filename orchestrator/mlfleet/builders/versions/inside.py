@@ -10,9 +10,9 @@ import docker
 from docker.errors import DockerException, NotFound
 
 from mlfleet.builders.source import source_digest
-from mlfleet.builders.versions import python, rust
+from mlfleet.builders.versions import rust
 from mlfleet.builders.versions.kinds import package
-from mlfleet.builders.versions.tree import tree_of
+from mlfleet.builders.versions.tree import LOCK, tree_of
 from mlfleet.errors import HostError, StorageError
 from mlfleet.model import Service
 from mlfleet.runfile import Contestant
@@ -21,7 +21,7 @@ FOLDER = "locks"
 # Where docker/python.Dockerfile puts what it was built from.
 _INSIDE = "/app/uv.lock"
 _LIMIT_BYTES = 16 << 20
-_NAMES = {"python": python.LOCK, "rust": rust.LOCK}
+_NAMES = {"python": LOCK, "rust": rust.LOCK}
 
 
 def keep_locks(
