@@ -54,14 +54,18 @@ def substitute(
     """The services with the named images in their places, and those images' pins.
 
     Services of a doubled key come first, in the order given: the first of them is the run's baseline unless another is
-    asked for. Raises UsageError for a key that takes no part or a name given twice, HostError for an image that is
-    absent or speaks no contract.
+    asked for. Of several images of a key one may be absent: it is a contestant that is not built. Raises UsageError for
+    a key that takes no part or a name given twice, HostError where a key has no image or one speaks no contract.
     """
     known = {service.key: service for service in services}
     for one in asked:
         if one.key not in known:
             raise unknown("service of --image", one.key, known)
     found = [_pinned(known[one.key], one, inspect) for one in asked]
+    for key in dict.fromkeys(one.key for one in asked):
+        states = [state for service, state, _ in found if service.key == key]
+        if all(state.image_id is None for state in states):
+            raise HostError(f"--image: {'; '.join(state.reason for state in states)}")
     doubled = {key for key, count in Counter(one.key for one in asked).items() if count > 1}
     named: dict[str, list[Service]] = {}
     pins: dict[Service, BuildState] = {}
@@ -82,6 +86,14 @@ def check_present(image_id: str | None, key: str, inspect: Inspect) -> None:
         raise HostError(f"the image of {key} that the run was planned with is gone ({image_id}); it cannot go on")
 
 
+def _absent(service: Service, reference: str) -> tuple[Service, BuildState, str]:
+    """A contestant that takes no part: the other images of its service are measured without it."""
+    tag = reference.rpartition(":")[2]
+    own = reference == f"mlfleet/{service.key}:{tag}"
+    hint = f"; try: mlfleet build {service.key} --version {tag}" if own else ""
+    return replace(service, image=reference), BuildState("missing", f"no image {reference} on this host{hint}"), tag
+
+
 def _pinned(service: Service, asked: Asked, inspect: Inspect) -> tuple[Service, BuildState, str]:
     """The service that the image is, its pin, and the word that tells it from another of its key."""
     for reference in asked.references:
@@ -89,7 +101,7 @@ def _pinned(service: Service, asked: Asked, inspect: Inspect) -> tuple[Service, 
         if image is not None:
             break
     else:
-        raise HostError(f"--image {asked.key}={asked.text}: no image {asked.references[0]} on this host")
+        return _absent(service, asked.references[0])
     labels = image["Config"].get("Labels") or {}
     language = labels.get(LANGUAGE_LABEL)
     if language not in ("python", "rust"):

@@ -1,9 +1,10 @@
-"""Python images hold the lock that they were made by; it is read without starting anything."""
+"""Python images hold the lock that they were made by, Rust images tell it by their source; nothing is started."""
 
 import pytest
-from mlfleet.builders.versions.inside import lock_inside
+from mlfleet.builders.docker import SOURCE_LABEL
+from mlfleet.builders.versions.inside import lock_inside, lock_of_source
 from mlfleet.cli import status
-from mlfleet.commands.common import services
+from mlfleet.commands.common import ROOT, services
 from mlfleet.launch.engine import connect
 
 LABEL = {"dev.mlfleet.test": "lock-inside"}
@@ -17,10 +18,13 @@ def client():
 
 
 @pytest.mark.parametrize("service", services(), ids=lambda service: service.key)
-def test_a_python_image_has_its_lock_and_a_rust_image_none(client, service):
-    found = lock_inside(client, client.images.get(service.image).id, LABEL)
+def test_a_python_image_has_its_lock_and_a_rust_image_that_of_its_source(client, service):
+    image = client.images.get(service.image)
+    found = lock_inside(client, image.id, LABEL)
     if service.language == "rust":
         assert found is None
+        told = lock_of_source(service, service.tag, image.labels[SOURCE_LABEL], ROOT)
+        assert told == (ROOT / "rust_services/Cargo.lock").read_bytes()
     else:
         assert found is not None
         assert found.startswith(b"version = 1")

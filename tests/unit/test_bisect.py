@@ -368,7 +368,7 @@ def host(monkeypatch, tmp_path):
     monkeypatch.setenv("MLFLEET_LOCK", str(tmp_path / "lock"))
     world = World(service="sklearn", workload=OFFERED)
     monkeypatch.setattr(command, "choose_runtime", lambda asked: asked)
-    monkeypatch.setattr(command, "releases", lambda package: [Release(version, None) for version in SIXTEEN])
+    monkeypatch.setattr(command, "known_releases", lambda *_: [Release(version, None) for version in SIXTEEN])
     state = builds.BuildState("current", "", built=replace(builds.BuildState("current", "").built, seconds=90.0))
     monkeypatch.setattr(command.builds, "builder", lambda *_: type("Builder", (), {"state": lambda *_: state})())
     monkeypatch.setattr(command._Live, "_build", lambda self, version: world.build(version))
@@ -430,7 +430,7 @@ def test_a_signal_keeps_what_is_known_and_prints_the_command_that_goes_on(host, 
         ({"ends": "1.9..1.2"}, 2, "1.9 is no older than 1.2"),
         ({"ends": "1.0..9.9"}, 3, "has no release 9.9; the nearest"),
         ({"service": "sklaern"}, 2, "did you mean 'sklearn'"),
-        ({"service": "linfa"}, 2, "linfa is a rust service"),
+        ({"service": "rust"}, 3, "rust: no dependency is pinned to 1.95.0, the tag; it has no other version"),
         ({"workload": "kmeans.*"}, 2, "--workload names kmeans.fit-iris, kmeans.fit-digits; awaited one"),
         ({"workload": "kmeans.fti"}, 2, "unknown workload"),
     ],

@@ -88,6 +88,15 @@ def test_two_of_one_key_are_two_contestants_and_the_first_leads():
     assert [pins[service].image_id for service in services[:3]] == [image(n)["Id"] for n in (1, 1, 5)]
 
 
+def test_an_absent_image_takes_no_part_and_the_other_of_its_service_does():
+    services, pins = chosen("linfa=0.6.1", "linfa=0.8.1")
+    assert [service.key for service in services[:2]] == ["linfa:0.6.1", "linfa:0.8.1"]
+    absent, there = (pins[service] for service in services[:2])
+    assert (absent.state, absent.image_id) == ("missing", None)
+    assert absent.reason.endswith("no image mlfleet/linfa:0.6.1 on this host; try: mlfleet build linfa --version 0.6.1")
+    assert there.image_id == image(1)["Id"]
+
+
 def test_ids_and_references_are_told_apart_by_a_word_each():
     assert names(f"linfa={ID[7:19]}", "linfa=mine/linfa:dev")[:2] == [f"linfa:{ID[7:19]}", "linfa:dev"]
     assert names("linfa=mine/linfa", "linfa=mine")[0] == "linfa:latest"
@@ -99,7 +108,13 @@ def test_ids_and_references_are_told_apart_by_a_word_each():
     [
         (["linfa=mine", "linfa=mine"], UsageError, "names linfa:mine twice"),
         (["candle=1"], UsageError, "unknown service of --image 'candle'"),
-        (["linfa=9.9.9"], HostError, "no image mlfleet/linfa:9.9.9"),
+        (
+            ["linfa=9.9.9"],
+            HostError,
+            "no image mlfleet/linfa:9.9.9 on this host; try: mlfleet build ",
+        ),
+        (["linfa=9.9.9", "linfa=9.9.8"], HostError, "no image mlfleet/linfa:9.9.9 .*no image mlfleet/linfa:9.9.8 "),
+        (["linfa=no/linfa:1"], HostError, "no image no/linfa:1 on this host$"),
         (["linfa=bare"], HostError, "found no label dev.mlfleet.language"),
         (["linfa=cobol"], HostError, "found 'cobol' as its label"),
     ],

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from mlfleet import cli, compose, datasets, tasks
 from mlfleet.able import able
+from mlfleet.builders.versions.kinds import package as pinned_package
 from mlfleet.builders.versions.releases import Release
-from mlfleet.builders.versions.tree import pinned_package
 from mlfleet.commands import new_framework as command
 from mlfleet.errors import UsageError
 from mlfleet.newcomer import TEMPLATES, Newcomer, add, with_stanza

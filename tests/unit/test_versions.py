@@ -1,16 +1,16 @@
 """Another release of a framework: pinned, resolved, and resolved as of its day where today's packages break it."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from mlfleet.builders.state import BuildState
 from mlfleet.builders.versions.build import Tools, build_version
+from mlfleet.builders.versions.python import package as pinned_package
 from mlfleet.builders.versions.releases import INDEX, Release, released, releases
-from mlfleet.builders.versions.tree import lay_out, pinned_package, tree_of
-from mlfleet.errors import HostError, UsageError
+from mlfleet.builders.versions.tree import tree_of
+from mlfleet.errors import HostError
 from mlfleet.model import Service
 
 SERVICE = Service("kit", "python", "mlfleet/kit:1.9.1", control=False, memory_bytes=1 << 30)
@@ -54,7 +54,8 @@ class Site:
     def tools(self):
         return Tools(build=self.build, probe=self.probe, lock=self.lock)
 
-    def lock(self, folder):
+    def lock(self, tree):
+        folder = tree.folder
         project = (folder / "pyproject.toml").read_text()
         held = (folder / "uv.lock").read_text() if (folder / "uv.lock").is_file() else "nothing"
         self.locked.append((project, held))
@@ -113,11 +114,11 @@ def test_a_lock_that_was_found_once_is_kept_with_its_day(root):
 
 
 def test_a_changed_adapter_is_laid_out_again(root):
-    tree = tree_of(SERVICE, "1.2.2", root)
-    lay_out(tree, SERVICE, root)
+    site = Site(["beside today's"])
+    build_version(SERVICE, OLD, root, site.tools(), print)
     (root / "services/kit/service.py").write_text("changed")
-    lay_out(tree, SERVICE, root)
-    assert (tree.folder / "service.py").read_text() == "changed"
+    found = build_version(SERVICE, OLD, root, site.tools(), print)
+    assert (found.lock.parent / "service.py").read_text() == "changed"
 
 
 @pytest.mark.parametrize(
@@ -129,15 +130,10 @@ def test_a_service_that_pins_no_one_package_to_its_tag_has_no_other_version(root
         pinned_package(SERVICE, root)
 
 
-def test_a_rust_service_has_no_other_version_yet(root):
-    with pytest.raises(UsageError, match="kit is a rust service"):
-        pinned_package(replace(SERVICE, language="rust"), root)
-
-
 @pytest.mark.parametrize("version", ["", "../x", "1.0 ; rm", "-1"])
 def test_what_can_be_no_tag_is_no_version(root, version):
     with pytest.raises(HostError, match=r"is no version; awaited one such as 1\.9\.1"):
-        tree_of(SERVICE, version, root)
+        tree_of(SERVICE, version, "sci-kit", root)
 
 
 FILES = [
@@ -191,4 +187,4 @@ def test_an_index_that_answers_nonsense_is_told(answer):
 
 
 def test_nothing_of_the_cache_is_outside_it(root):
-    assert Path(tree_of(SERVICE, "1.2.2", root).root).is_relative_to(root.parent / "cache")
+    assert Path(tree_of(SERVICE, "1.2.2", "sci-kit", root).root).is_relative_to(root.parent / "cache")

@@ -15,8 +15,8 @@ from mlfleet.across import known as kept
 from mlfleet.across.bisect import Found, most_steps
 from mlfleet.across.bisection import Bisection, Site, contestant, lines
 from mlfleet.across.known import Known, Question
-from mlfleet.builders.versions.releases import Release, between, released, releases
-from mlfleet.builders.versions.tree import pinned_package
+from mlfleet.builders.versions.kinds import known_releases, package
+from mlfleet.builders.versions.releases import Release, between, released
 from mlfleet.catalogue import Suite
 from mlfleet.commands.common import (
     RESULTS,
@@ -93,7 +93,7 @@ def bisect(out: Path | None, as_json: bool, **asked: object) -> int:
     options = _options(question)
     suite = _suite(options, question)
     choose_runtime("docker")
-    index = releases(pinned_package(service, ROOT))
+    index = known_releases(service, ROOT)
     folder = out or RESULTS / assemble.run_id(f"bisect-{service.key}", SEED)
     known = kept.read(folder, question) or _begun(question, service, index)
     _say_size(known, service, suite)
@@ -141,8 +141,8 @@ def _suite(options: Options, question: Question) -> Suite:
 
 
 def _begun(question: Question, service: Service, index: Sequence[Release]) -> Known:
-    package = pinned_package(service, ROOT)
-    old, new = (released(package, version, index) for version in question.ends)
+    name = package(service, ROOT)
+    old, new = (released(name, version, index) for version in question.ends)
     return Known(question, tuple(one.version for one in between(index, old, new)))
 
 

@@ -11,7 +11,9 @@ from docker.errors import APIError
 
 from mlfleet import images
 from mlfleet.build import BuildState
-from mlfleet.builders.versions.inside import keep_locks, lock_inside
+from mlfleet.builders.docker import SOURCE_LABEL
+from mlfleet.builders.versions.inside import keep_locks, lock_inside, lock_of_source
+from mlfleet.commands.common import ROOT, named_services
 from mlfleet.errors import HostError, UsageError
 from mlfleet.images import Asked, Inspect
 from mlfleet.launch.engine import connect
@@ -53,8 +55,16 @@ def keep_named_locks(contestants: Sequence[Contestant], folder: Path, labels: Ma
     if not any(contestant.named for contestant in contestants):
         return
     engine = connect()
+
+    def lock_of(contestant: Contestant, image_id: str) -> bytes | None:
+        if contestant.service.language == "python":
+            return lock_inside(engine, image_id, labels)
+        (today,) = named_services([contestant.service.key.partition(":")[0]])
+        source = engine.images.get(image_id).labels.get(SOURCE_LABEL)
+        return lock_of_source(today, contestant.service.tag, source, ROOT)
+
     try:
-        keep_locks(contestants, folder, lambda image_id: lock_inside(engine, image_id, labels))
+        keep_locks(contestants, folder, lock_of)
     finally:
         engine.close()
 

@@ -9,8 +9,9 @@ from mlfleet.bench import Bench
 from mlfleet.build import BuildResult, builder
 from mlfleet.builders.state import BuildState
 from mlfleet.builders.versions.build import Tools, build_version, locker
-from mlfleet.builders.versions.releases import Release, released, releases
-from mlfleet.builders.versions.tree import pinned_package
+from mlfleet.builders.versions.kinds import known_releases, package
+from mlfleet.builders.versions.releases import Release, released
+from mlfleet.builders.versions.tree import Tree
 from mlfleet.commands.benches import open_bench
 from mlfleet.commands.common import ROOT, named_services, print_json, say
 from mlfleet.errors import HostError, UsageError
@@ -25,7 +26,7 @@ Say = Callable[[str], None]
 def build_versions(keys: Sequence[str], versions: Sequence[str], runtime: Runtime, *, as_json: bool) -> int:
     """Build each version of the one service; what fails is told, and the others are built all the same."""
     service = _subject(keys, runtime)
-    known = releases(pinned_package(service, ROOT))
+    known = known_releases(service, ROOT)
     name = assemble.run_id(f"build-{service.key}", 0)
     results = []
     with Stop() as stop, check_lock(name), open_bench(name, runtime, stop) as bench:
@@ -60,7 +61,7 @@ def _subject(keys: Sequence[str], runtime: Runtime) -> Service:
 def _build(service: Service, version: str, known: Sequence[Release], bench: Bench, runtime: Runtime) -> BuildResult:
     key = f"{service.key}:{version}"
     try:
-        release = released(pinned_package(service, ROOT), version, known)
+        release = released(package(service, ROOT), version, known)
         say(f"{key}: building")
         built = build_version(service, release, ROOT, _tools(bench, runtime), say)
     except HostError as error:
@@ -88,4 +89,9 @@ def _tools(bench: Bench, runtime: Runtime) -> Tools:
         chosen.prepare([service], report)
         return chosen.build(service, report)
 
-    return Tools(build=made, probe=probe, lock=locker(ROOT / ".venv/bin/uv"))
+    def locked(tree: Tree) -> None:
+        # A host without cargo resolves with that of the base image.
+        builder(runtime, tree.root).prepare([tree.service], say)
+        locker(ROOT / ".venv/bin/uv")(tree)
+
+    return Tools(build=made, probe=probe, lock=locked)

@@ -10,7 +10,9 @@ mod sgd;
 mod train;
 mod weights;
 
-use candle_core::utils::{barrier_pool, get_num_threads, with_avx};
+#[cfg(feature = "barrier-pool")]
+use candle_core::utils::barrier_pool;
+use candle_core::utils::{get_num_threads, with_avx};
 use mlfleet_sdk::{Error, Inputs, Origin, Service, locked_version, require, start_rayon};
 use ndarray::ArrayD;
 
@@ -39,10 +41,11 @@ pub fn service() -> Service {
         )
         .pool("rayon", locked_version("rayon-core"), start_rayon)
         // Read by candle itself, out of RAYON_NUM_THREADS and CANDLE_NUM_THREADS: no call sets them.
-        .pool("gemm", locked_version("gemm"), |_| get_num_threads())
-        .pool("elementwise", locked_version("candle-core"), |_| {
-            barrier_pool().n_workers() + 1
-        });
+        .pool("gemm", locked_version("gemm"), |_| get_num_threads());
+    #[cfg(feature = "barrier-pool")]
+    let service = service.pool("elementwise", locked_version("candle-core"), |_| {
+        barrier_pool().n_workers() + 1
+    });
     let gpus = (0..device::gpus()).map(|number| format!("cuda:{number}"));
     gpus.fold(service, |service, gpu| {
         if gpu == "cuda:0" {

@@ -1,35 +1,43 @@
-"""The lock that an image was made by, read out of the image: who repeats a comparison of versions needs both."""
+"""The lock that an image was made by: who repeats a comparison of versions needs both."""
 
 import io
 import tarfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import docker
 from docker.errors import DockerException, NotFound
 
+from mlfleet.builders.source import source_digest
+from mlfleet.builders.versions import rust
+from mlfleet.builders.versions.kinds import package
+from mlfleet.builders.versions.tree import LOCK, tree_of
 from mlfleet.errors import HostError, StorageError
+from mlfleet.model import Service
 from mlfleet.runfile import Contestant
 
 FOLDER = "locks"
 # Where docker/python.Dockerfile puts what it was built from.
 _INSIDE = "/app/uv.lock"
 _LIMIT_BYTES = 16 << 20
+_NAMES = {"python": LOCK, "rust": rust.LOCK}
 
 
 def keep_locks(
-    contestants: Iterable[Contestant], folder: Path, lock_of: Callable[[str], bytes | None]
+    contestants: Iterable[Contestant], folder: Path, lock_of: Callable[[Contestant, str], bytes | None]
 ) -> tuple[Path, ...]:
-    """Write `locks/<contestant>.uv.lock` of each image that the user named and that has one.
+    """Write `locks/<contestant>.uv.lock`, or `.Cargo.lock`, of each image that the user named and that has one.
 
-    What today's sources build is in the repository. Raises StorageError.
+    `lock_of`: of a contestant and the id of its image. What today's sources build is in the repository. Raises
+    StorageError.
     """
     kept = []
     for one in contestants:
-        if not one.named or one.image_id is None or (data := lock_of(one.image_id)) is None:
+        if not one.named or one.image_id is None or (data := lock_of(one, one.image_id)) is None:
             continue
         # A key is plain but for the colon before its tag.
-        path = folder / FOLDER / f"{one.service.key.replace(':', '-')}.uv.lock"
+        path = folder / FOLDER / f"{one.service.key.replace(':', '-')}.{_NAMES[one.service.language]}"
         try:
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(data)
@@ -55,6 +63,20 @@ def lock_inside(client: docker.DockerClient, image_id: str, labels: Mapping[str,
             container.remove(force=True)
     except DockerException as error:
         raise HostError(f"cannot read {_INSIDE} of image {image_id}: {error}") from error
+
+
+def lock_of_source(service: Service, tag: str, source: str | None, root: Path) -> bytes | None:
+    """The lock of a Rust service's image of that tag, which does not hold it; None where its sources are gone.
+
+    `service`: today's; `source`: the digest of what the image was built from, by its label. They are either this
+    repository's or those that were laid out for the version.
+    """
+    places = [(service, root, root / rust.WORKSPACE / rust.LOCK)]
+    with suppress(HostError):
+        tree = tree_of(service, tag, package(service, root), root)
+        places.append((tree.service, tree.root, rust.lock_of(tree)))
+    there = (lock for one, at, lock in places if lock.is_file() and source_digest(one, at) == source)
+    return next((lock.read_bytes() for lock in there), None)
 
 
 def _only_file(archive: bytes) -> bytes | None:

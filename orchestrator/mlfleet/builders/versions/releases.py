@@ -33,12 +33,12 @@ class Release:
     published: datetime | None
 
 
-def releases(package: str, environment: Mapping[str, str] = os.environ, fetch: Fetch | None = None) -> list[Release]:
+def releases(package: str, environment: Mapping[str, str] = os.environ, get: Fetch | None = None) -> list[Release]:
     """All that were not withdrawn, oldest first. Raises HostError where no index answers."""
     index = next((environment[name] for name in INDEX_VARIABLES if environment.get(name)), INDEX)
     url = f"{index.rstrip('/')}/{package}/"
     try:
-        found: dict[str, Any] = json.loads((fetch or _fetch)(url))
+        found: dict[str, Any] = json.loads((get or fetch)(url))
         files = list(found["files"])
     except (urllib.error.URLError, OSError, ValueError, KeyError, TypeError) as error:
         raise HostError(
@@ -86,7 +86,8 @@ def _nearest(version: str, known: Sequence[Release]) -> list[str]:
     return [str(one) for one in (*before, *after)]
 
 
-def _fetch(url: str) -> bytes:
+def fetch(url: str) -> bytes:
+    """What an index answers. Raises URLError or OSError."""
     request = urllib.request.Request(url, headers={"Accept": _ACCEPT})  # noqa: S310 - https, or what the user set
     with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
         body: bytes = answer.read()

@@ -1,13 +1,14 @@
-"""The tree that another version is built in: the adapter's sources, with the pin of its framework changed."""
+"""The tree that another version is built in: the sources of today's adapter, and of the layer that it stands on."""
 
 import re
 import shutil
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
+from mlfleet.builders.layers import layer_folder
 from mlfleet.builders.source import files_of, service_folder, sources
-from mlfleet.errors import HostError, UsageError
+from mlfleet.builders.versions.table import NO_LAYER, Row, row_of
+from mlfleet.errors import HostError
 from mlfleet.model import Service
 from mlfleet.payload import cache_folder
 
@@ -15,21 +16,19 @@ from mlfleet.payload import cache_folder
 _TOOLS = "docker"
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 PROJECT, LOCK = "pyproject.toml", "uv.lock"
-# Whose dependencies are ours, whatever the day of the release: the SDK's, its stubs', and what builds these two.
-_OURS = ("services/sdk", "proto/python")
-# But for the arrays, which the framework computes on.
-_THE_FRAMEWORKS = "numpy"
-_TODAY = "2100-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
 class Tree:
     """A service in another version, and where its sources lie."""
 
+    today: Service
+    # In that version, on the layer that it needs.
     service: Service
     version: str
-    # The package that is another: "scikit-learn".
+    # The package that is another: "scikit-learn"; of a Rust service the crate, "linfa".
     package: str
+    row: Row
     root: Path
 
     @property
@@ -38,82 +37,67 @@ class Tree:
         return service_folder(self.service, self.root)
 
     @property
-    def lock(self) -> Path:
-        """What was resolved for this version."""
-        return self.folder / LOCK
+    def layer(self) -> Path | None:
+        """The folder of its layer, where that is another than today's."""
+        changed = self.service.layer is not None and self.service.layer != self.today.layer
+        return layer_folder(str(self.service.layer), self.root) if changed else None
 
 
-def pinned_package(service: Service, root: Path) -> str:
-    """The package that the service pins to the version in its tag. Raises HostError where that is none, or several.
+def tree_of(service: Service, version: str, package: str, root: Path, cache: Path | None = None) -> Tree:
+    """Where that version's tree lies; nothing is made yet.
 
-    UsageError for a Rust service: no other releases are built of these yet.
+    Raises HostError for what can be no tag, and for a version that the adapter's table refuses.
     """
-    if service.language != "python":
-        raise UsageError(f"{service.key} is a {service.language} service; other releases are built of Python ones")
-    text = (service_folder(service, root) / PROJECT).read_text(encoding="utf-8")
-    found = [name for name, version in _pins(text) if version == service.tag]
-    if len(found) != 1:
-        raise HostError(f"{service.key}: {len(found)} dependencies are pinned to {service.tag}, the tag; 1 awaited")
-    return found[0]
-
-
-def tree_of(service: Service, version: str, root: Path, cache: Path | None = None) -> Tree:
-    """Where that version's tree lies; nothing is made yet. Raises HostError for what can be no tag."""
     if not _TAG.fullmatch(version):
         raise HostError(f"{version!r} is no version; awaited one such as {service.tag}")
+    row = row_of(service.key, version, service_folder(service, root))
     name = service.image.rpartition(":")[0]
+    layer = _layer(service, version, package, row, root)
     return Tree(
-        service=replace(service, image=f"{name}:{version}"),
+        today=service,
+        service=replace(service, image=f"{name}:{version}", layer=layer),
         version=version,
-        package=pinned_package(service, root),
+        package=package,
+        row=row,
         root=(cache or cache_folder()) / "versions" / f"{service.key}-{version}",
     )
 
 
-def lay_out(tree: Tree, service: Service, root: Path) -> None:
-    """Copy the sources of today's adapter and pin the version; a lock that was resolved for it stays."""
-    kept = tree.lock.read_bytes() if tree.lock.is_file() else None
-    project = (tree.folder / PROJECT).read_text(encoding="utf-8") if kept else ""
+def lay_out(tree: Tree, root: Path) -> None:
+    """Copy the sources of today's adapter; locks are today's."""
     shutil.rmtree(tree.root, ignore_errors=True)
-    for path in (*sources(service, root), root / _TOOLS):
+    for path in (*sources(tree.today, root), root / _TOOLS):
         for file in files_of(path):
             target = tree.root / file.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(file, target)
-    pin(tree, service.tag, _limit_of(project))
-    if kept:
-        tree.lock.write_bytes(kept)
+    if tree.layer is not None:
+        # The version that gives the layer its tag, in the layer and in what stands on it.
+        old, new = (str(one.layer).rpartition(":")[2] for one in (tree.today, tree.service))
+        for path in (tree.layer / PROJECT, tree.folder / PROJECT):
+            if path.is_file():
+                text = path.read_text(encoding="utf-8")
+                for name in (name for name, version in pins(text) if version == old):
+                    text = text.replace(f'"{name}=={old}"', f'"{name}=={new}"')
+                path.write_text(text, encoding="utf-8")
 
 
-def pin(tree: Tree, tag: str, limit: str | None) -> None:
-    """Write the version in the place of the tag's; `limit`: nothing newer is resolved than published by then."""
-    path = tree.folder / PROJECT
-    text = path.read_text(encoding="utf-8").replace(f'"{tree.package}=={tag}"', f'"{tree.package}=={tree.version}"')
-    if limit is not None:
-        ours = ", ".join(f'{name} = "{_TODAY}"' for name in _own_packages(tree.root))
-        text = text.replace(
-            "[tool.uv]\n", f'[tool.uv]\nexclude-newer = "{limit}"\nexclude-newer-package = {{ {ours} }}\n', 1
-        )
-    path.write_text(text, encoding="utf-8")
+def layer_lock(tree: Tree) -> Path:
+    """Where the lock of its layer is kept for all that stand on it, so that they stand on one image."""
+    name, _, tag = str(tree.service.layer).rpartition("/")[2].partition(":")
+    return tree.root.parent / f"{name}-{tag}.{LOCK}"
 
 
-def limit_at(published: datetime) -> str:
-    """The end of the day after a release: what it was published with is in, what came later is not."""
-    return (published + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+def pins(project: str) -> list[tuple[str, str]]:
+    """Packages that a pyproject.toml asks for in one version, with that version."""
+    return re.findall(r'"([A-Za-z0-9._-]+)==([^"\s;]+)"', project)
 
 
-def _own_packages(root: Path) -> list[str]:
-    found = {"uv-build"}
-    for folder in _OURS:
-        text = (root / folder / PROJECT).read_text(encoding="utf-8")
-        found |= set(re.findall(r'"([a-z0-9-]+)[><=]=', text))
-    return sorted(found - {_THE_FRAMEWORKS})
-
-
-def _pins(text: str) -> list[tuple[str, str]]:
-    return re.findall(r'"([A-Za-z0-9._-]+)==([^"\s;]+)"', text)
-
-
-def _limit_of(project: str) -> str | None:
-    found = re.search(r'^exclude-newer = "([^"]+)"', project, re.MULTILINE)
-    return found[1] if found else None
+def _layer(service: Service, version: str, package: str, row: Row, root: Path) -> str | None:
+    """The layer's image: the row's; else that of the version, where the layer is the package itself; else today's."""
+    if service.layer is None or row.layer == NO_LAYER:
+        return None
+    name, _, tag = service.layer.rpartition(":")
+    project = (layer_folder(service.layer, root) / PROJECT).read_text(encoding="utf-8")
+    follows = (package, tag) in pins(project)
+    return f"{name}:{row.layer or (version if follows else tag)}"
