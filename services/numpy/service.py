@@ -1,17 +1,14 @@
 """NumPy behind the contract: one function per task, its signature the schema."""
 
 # Two files are imported for what they register.
+from dataclasses import dataclass
+
 import linear
 import numpy as np
 import scaling
-from descent import Descent, fused, gram
-from library import service
-from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, Job, Rotation, batches, require
-from dataclasses import dataclass
-
-import numpy as np
 from descent import Descent, fused, gram, two_pass
-from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, I64Vector, Job, Rotation, Service, batches, require
+from library import service
+from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, I64Vector, Job, Rotation, batches, require
 
 __all__ = ["linear", "scaling", "service"]
 # n (n + 1) fits 64 bits.

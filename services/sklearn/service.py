@@ -2,11 +2,11 @@
 
 # Imported for what they register.
 import cluster
-import lasso
 import density
+import lasso
 import linear
-import mixture
 import linear_svm
+import mixture
 import neighbours
 import scaling
 import svm
@@ -14,7 +14,17 @@ import svm_folds
 import svr
 from library import service
 
-__all__ = ["cluster", "lasso", "linear", "neighbours", "scaling", "service", "svm"]
-__all__ = ["cluster", "linear", "neighbours", "service", "svm", "svm_folds"]
-__all__ = ["cluster", "density", "linear", "mixture", "neighbours", "service", "svm"]
-__all__ = ["cluster", "linear", "linear_svm", "neighbours", "service", "svm", "svm_folds", "svr"]
+__all__ = [
+    "cluster",
+    "density",
+    "lasso",
+    "linear",
+    "linear_svm",
+    "mixture",
+    "neighbours",
+    "scaling",
+    "service",
+    "svm",
+    "svm_folds",
+    "svr",
+]

@@ -130,9 +130,7 @@ def nu_svc_predict(
     )
 
 
-def _svr(
-    x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, c: float, epsilon: float, **kernel: Any
-) -> SVR:
+def _svr(x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, c: float, epsilon: float, **kernel: Any) -> SVR:
     require(min(c, epsilon) > 0, f"c and epsilon are {c} and {epsilon}, awaited numbers above 0")
     require(len(y_train) == len(x_train), f"y_train has {len(y_train)} rows, x_train {len(x_train)}")
     require_columns(x_train, x_test)

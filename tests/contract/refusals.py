@@ -177,6 +177,8 @@ def _deficient(case) -> Iterator[Wrong]:
             x[:, 0] = 1
             words = ("x_train", f"rank {x.shape[1] - 1}", str(x.shape[1]))
             yield Wrong("x_train with a constant column", {**case.case.inputs, "x_train": x}, words)
+
+
 def _folds(inputs: Arrays) -> Iterator[Wrong]:
     """Folds that are not numbered from 0, and one that holds out all rows of a class."""
     folds, y = inputs["folds"], inputs["y_train"]

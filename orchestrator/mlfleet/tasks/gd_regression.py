@@ -25,8 +25,6 @@ _CRITERIA = (
 )
 _PREDICTED = (Close("pred", 1e-9), Within("r2", 1e-9))
 _STEPS = {"lr": ParamSpec(float, above=0), "iterations": ParamSpec(int, low=1)}
-# Rows read from memory: by each step, or once for X'X, with which all steps are taken.
-_FUSED, _GRAM = "fused", "gram"
 # Rows read from memory: twice by each step, for the errors and then for the gradient; once by each step, both products
 # of a row together; or once for X'X, with which all steps are taken.
 _TWO_PASS, _FUSED, _GRAM = "two_pass", "fused", "gram"
@@ -120,9 +118,6 @@ TASKS = (
         targets=("real",),
         params={
             **_STEPS,
-            "schedule": ParamSpec(str, words=(_FUSED, _GRAM)),
-            "lr": ParamSpec(float, above=0),
-            "iterations": ParamSpec(int, low=1),
             "schedule": ParamSpec(str, words=(_TWO_PASS, _FUSED, _GRAM)),
             "rows": ROWS,
         },

@@ -1,25 +1,25 @@
 //! linfa's adapter: tasks in, jobs out.
 
-mod folds;
 mod agglomerative;
 mod dbscan;
 mod dual_descent;
+mod folds;
 mod kmeans;
 mod kmeans_moves;
 mod kmeans_own;
 mod knn;
 mod lasso;
 mod linear;
-mod regression;
 mod linear_svc;
 mod machines;
 mod mersenne;
-mod nu_svc;
-mod pairs;
-mod platt;
 mod mixture;
 mod mixture_own;
 mod mixture_start;
+mod nu_svc;
+mod pairs;
+mod platt;
+mod regression;
 mod ridge;
 mod scaler;
 mod svc;
