@@ -24,7 +24,7 @@ def svr_fit(
     tol: float,
 ) -> Job[SVR]:
     """A tube of epsilon; predictions of x_test."""
-    model = _svr(x_train, y_train, x_test, c=c, epsilon=epsilon, **settings(kernel=kernel, gamma=gamma, tol=tol))
+    model = _svr(x_train, y_train, x_test, c=c, epsilon=epsilon, kernel=kernel, gamma=gamma, tol=tol)
     return Job(
         step=lambda: model.fit(x_train, y_train),
         outputs=lambda fitted: {"pred": fitted.predict(x_test), **_receipt(fitted, machines=1)},
@@ -32,7 +32,7 @@ def svr_fit(
 
 
 @service.task("svr.predict", origin="stock", kernels="libsvm")
-def svr_predict(
+def svr_predict(  # noqa: PLR0913 - the signature is the schema
     x_train: F64Matrix,
     y_train: F64Vector,
     x_test: F64Matrix,
@@ -45,7 +45,7 @@ def svr_predict(
     batch: int,
 ) -> Job[F64Vector]:
     """Predictions of one batch; fitted while preparing."""
-    model = _svr(x_train, y_train, x_test, c=c, epsilon=epsilon, **settings(kernel=kernel, gamma=gamma, tol=tol))
+    model = _svr(x_train, y_train, x_test, c=c, epsilon=epsilon, kernel=kernel, gamma=gamma, tol=tol)
     turns = rotation(x_train, x_test, batch, model.fit(x_train, y_train).predict)
     return Job(
         step=turns.step,
@@ -64,7 +64,7 @@ def nu_svc_fit(
 ) -> Job[NuSVC]:
     """One machine, positive for class 1."""
     require_two(x_train, y_train)
-    model = _nu_svc(y_train, nu, **settings(kernel=kernel, gamma=gamma, tol=tol))
+    model = _nu_svc(y_train, nu=nu, kernel=kernel, gamma=gamma, tol=tol)
     require_columns(x_train, x_test)
     return Job(
         step=lambda: model.fit(x_train, y_train),
@@ -82,7 +82,7 @@ def nu_svc_ovo_fit(
 ) -> Job[NuSVC]:
     """One machine for each pair of classes, positive for the first of them."""
     classes = classes_of(x_train, y_train)
-    model = _nu_svc(y_train, nu, **settings(kernel=kernel, gamma=gamma, tol=tol))
+    model = _nu_svc(y_train, nu=nu, kernel=kernel, gamma=gamma, tol=tol)
     require_columns(x_train, x_test)
 
     def outputs(fitted: NuSVC) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def nu_svc_predict(
 ) -> Job[None]:
     """Decision values of one batch and their signs; fitted while preparing."""
     require_two(x_train, y_train)
-    model = _nu_svc(y_train, nu, **settings(kernel=kernel, gamma=gamma, tol=tol)).fit(x_train, y_train)
+    model = _nu_svc(y_train, nu=nu, kernel=kernel, gamma=gamma, tol=tol).fit(x_train, y_train)
 
     def decide(queries: F64Matrix) -> tuple[I64Vector, NDArray[np.float64]]:
         decision = model.decision_function(queries)
@@ -131,13 +131,24 @@ def nu_svc_predict(
 
 
 def _svr(x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, c: float, epsilon: float, **kernel: Any) -> SVR:
+def _svr(
+    x_train: F64Matrix,
+    y_train: F64Vector,
+    x_test: F64Matrix,
+    *,
+    c: float,
+    epsilon: float,
+    kernel: str,
+    gamma: float,
+    tol: float,
+) -> SVR:
     require(min(c, epsilon) > 0, f"c and epsilon are {c} and {epsilon}, awaited numbers above 0")
     require(len(y_train) == len(x_train), f"y_train has {len(y_train)} rows, x_train {len(x_train)}")
     require_columns(x_train, x_test)
-    return SVR(C=c, epsilon=epsilon, **kernel)
+    return SVR(C=c, epsilon=epsilon, **settings(kernel=kernel, gamma=gamma, tol=tol))
 
 
-def _nu_svc(y_train: I64Vector, nu: float, **kernel: Any) -> NuSVC:
+def _nu_svc(y_train: I64Vector, *, nu: float, kernel: str, gamma: float, tol: float) -> NuSVC:
     """Refuses a share that one side of a pair cannot carry: its weights add up to half of nu n, and none is above 1."""
     require(nu > 0, f"nu is {nu}, awaited a number above 0")
     counts = [float(count) for count in np.bincount(y_train)]
@@ -148,7 +159,7 @@ def _nu_svc(y_train: I64Vector, nu: float, **kernel: Any) -> NuSVC:
             f"nu is {nu:g}, awaited above 0 and at most {limit:.6f}: "
             f"2 min(n+, n-) / n of the classes {first} and {second}",
         )
-    return NuSVC(nu=nu, decision_function_shape="ovo", **kernel)
+    return NuSVC(nu=nu, decision_function_shape="ovo", **settings(kernel=kernel, gamma=gamma, tol=tol))
 
 
 def _receipt(fitted: SVR | NuSVC, *, machines: int) -> dict[str, Any]:

@@ -21,10 +21,10 @@ def nu_svc(name="nu_svc.fit", dataset="breast_cancer", **changes):
 
 
 EVERY = {
-    "svr.fit": lambda: svr(),
+    "svr.fit": svr,
     "svr.fit-c10": lambda: svr(c=10.0, dataset="boston_housing"),
     "svr.predict": lambda: svr("svr.predict", batch=32),
-    "nu_svc.fit": lambda: nu_svc(),
+    "nu_svc.fit": nu_svc,
     "nu_svc.fit-nu0.1": lambda: nu_svc(nu=0.1),
     "nu_svc.fit-linear": lambda: nu_svc(nu=0.1, kernel="linear"),
     "nu_svc_ovo.fit": lambda: nu_svc("nu_svc_ovo.fit", "wine"),

@@ -1,4 +1,4 @@
-"""Regression by a support vector machine: errors inside a tube of epsilon cost nothing; y on the scale of its train part.
+"""Regression by a support vector machine: errors within epsilon cost nothing; y on the scale of its train part.
 
 The kernel's gamma and its words are those of `svc`.
 """
