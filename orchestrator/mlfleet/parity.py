@@ -53,6 +53,8 @@ def undecided(task: str, baseline: Sequence[Record], contestant: Sequence[Record
     if rule is None:
         return ""
     pairs = _qualities(rule, baseline, contestant)
+    if not pairs:
+        return f"no block has {rule.metric} of both; equality is judged from {rule.blocks} blocks on"
     means = f"{rule.metric} is {_mean([b for _, b in pairs])} against {_mean([a for a, _ in pairs])}"
     if len(pairs) < rule.blocks:
         return f"{means} on average over {len(pairs)} blocks; equality is judged from {rule.blocks} blocks on"

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from mlfleet import datasets, tasks
+from mlfleet import datasets, parity, tasks
 from mlfleet.errors import UsageError
 from sklearn.cluster import KMeans, SpectralClustering
 
@@ -80,6 +80,10 @@ def test_own_starts_are_judged_over_blocks_by_relative_inertia():
     for fitted in fits:
         assert task.check_work(case, outputs_of(fitted)) == ()
         assert a["compactness"] > task.spread.floor + task.spread.margin
+
+
+def test_a_pair_without_a_block_of_both_is_undecided_and_no_error():
+    assert parity.undecided("kmeans_pp.fit", [], []).startswith("no block has compactness of both")
 
 
 @pytest.mark.parametrize("dataset", ["digits", "wine", "breast_cancer"])

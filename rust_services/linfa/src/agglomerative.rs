@@ -134,7 +134,7 @@ mod tests {
         let tree = job.tree.as_ref().unwrap();
         assert_eq!(tree.labels, array![0, 1, 0, 1, 2]);
         assert_eq!(nodes(&tree.merges).unwrap(), array![[0, 2], [1, 3], [5, 6], [4, 7]]);
-        assert_eq!(tree.merges[2].dissimilarity, 8.0);
+        assert!((tree.merges[2].dissimilarity - 8.0).abs() < 1e-12);
     }
 
     #[test]
