@@ -60,6 +60,8 @@ def test_curves_rise_from_left_to_right_with_an_interval_at_each_mark():
     assert x1 < x2 < x3
     assert y1 > y2 > y3
     assert x2 - x1 == pytest.approx(x3 - x2, abs=0.01)
+    assert (x1, "100") in found.across.ticks
+    assert (x3, "10,000") in found.across.ticks
     assert len(linfa.lines) == 2
     for (x, y), (at, low, high) in zip(linfa.marks, linfa.spans, strict=True):
         assert (at, low > y > high) == (x, True)

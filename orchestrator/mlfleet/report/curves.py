@@ -7,7 +7,7 @@ from itertools import pairwise
 from mlfleet.cells import CellRow
 from mlfleet.report.axis import DECIMAL, Axis, Grid, free_line, log_axis
 from mlfleet.report.placed import unplaced
-from mlfleet.report.units import duration
+from mlfleet.report.units import count, duration
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import Table
 
@@ -57,7 +57,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Steps:
-    """What lies along the axis across: its word, how a value of it is written, and on which round numbers it ends."""
+    """What lies along the axis across: its word, how one is called in a sentence, and which numbers are round there."""
 
     sideways: str
     said: Callable[[int], str]
@@ -67,9 +67,7 @@ class Steps:
 Read = Callable[[PlannedWorkload, CellRow], tuple[Level | None, str]]
 
 
-def curves(
-    table: Table, by_step: Mapping[int, PlannedWorkload], upwards: str, steps: Steps, read: Read, *, name: str = ""
-) -> Curves:
+def curves(table: Table, by_step: Mapping[int, PlannedWorkload], upwards: str, steps: Steps, read: Read) -> Curves:
     """Curves of workloads by what lies across, in ascending order. `read`: a cell's level, or why it has none."""
     found: dict[str, dict[int, Level]] = {key: {} for planned in by_step.values() for key in planned.cells}
     missing = []
@@ -83,12 +81,12 @@ def curves(
             else:
                 found[key][step] = level
     work = next(iter(by_step.values())).workload
-    title = name or f"{work.task} on {work.dataset}"
+    title = f"{work.task} on {work.dataset}"
     # A single mark of each framework is no curve.
     if all(len(mine) < 2 for mine in found.values()):  # noqa: PLR2004
         return Curves(title, upwards, steps.sideways, None, None, (), tuple(missing))
     ends = [end for mine in found.values() for level in mine.values() for end in (level.low, level.high)]
-    across = log_axis(list(by_step), steps.grids, lambda step: steps.said(round(step)).split()[-1], LEFT, RIGHT)
+    across = log_axis(list(by_step), steps.grids, lambda step: count(round(step)), LEFT, RIGHT)
     time = log_axis(ends, DECIMAL, duration, BOTTOM, TOP)
     drawn = _drawn(found, list(by_step), across, time, steps)
     return Curves(title, upwards, steps.sideways, across, time, drawn, tuple(missing))

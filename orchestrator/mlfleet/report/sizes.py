@@ -56,9 +56,7 @@ def _said(param: str, size: float) -> str:
 
 def _time(_: PlannedWorkload, cell: CellRow) -> tuple[Level | None, str]:
     estimate = cell.estimates.get("time")
-    if estimate is None or estimate.low <= 0:
-        return None, "the interval of its time reaches 0"
-    return Level(estimate.point, estimate.low, estimate.high), ""
+    return (Level(estimate.point, estimate.low, estimate.high), "") if estimate else (None, "no interval of its time")
 
 
 def _crossings(table: Table, param: str, by_size: Mapping[int, PlannedWorkload]) -> tuple[str, ...]:
