@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from mlfleet import cli
+from mlfleet.build import BuildResult
 from mlfleet.builders.state import BuildState
 from mlfleet.builders.versions.build import Built
 from mlfleet.builders.versions.releases import Release
 from mlfleet.commands import build as build_command
 from mlfleet.commands import versions as command
+from mlfleet.commands.common import ROOT
 from mlfleet.errors import HostError
 
 
@@ -46,9 +48,16 @@ def test_what_fails_is_told_with_its_reason_and_the_others_are_built_all_the_sam
     assert "linfa:0.7.1  current  1 s  resolved beside today's packages, lock Cargo.lock; try: mlfleet run" in said
 
 
-def test_all_that_were_asked_for_are_built(built):
+def test_todays_release_is_built_from_the_repository_itself(built, monkeypatch):
+    def build(services, chosen, report):
+        assert chosen == ROOT
+        built.extend(service.image for service in services)
+        return [BuildResult("linfa", "current", 0.0, None, "")]
+
+    monkeypatch.setattr(command, "build", build)
+    monkeypatch.setattr(command, "builder", lambda runtime, root: root)
     assert cli.status(["build", "linfa", "--runtime", "docker", "--version", "0.8.1", "--version", "0.7.1"]) == 0
-    assert built == ["0.8.1", "0.7.1"]
+    assert built == ["mlfleet/linfa:0.8.1", "0.7.1"]
 
 
 def test_versions_are_images_of_one_service(built, capsys):

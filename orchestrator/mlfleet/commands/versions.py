@@ -1,12 +1,12 @@
 """`mlfleet build SERVICE --version V`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from mlfleet import assemble, host
 from mlfleet.bench import Bench
-from mlfleet.build import BuildResult, builder
+from mlfleet.build import BuildResult, build, builder
 from mlfleet.builders.state import BuildState
 from mlfleet.builders.versions.build import Tools, build_version, locker
 from mlfleet.builders.versions.kinds import known_releases, package
@@ -60,6 +60,10 @@ def _subject(keys: Sequence[str], runtime: Runtime) -> Service:
 
 def _build(service: Service, version: str, known: Sequence[Release], bench: Bench, runtime: Runtime) -> BuildResult:
     key = f"{service.key}:{version}"
+    if version == service.tag:
+        # Today's is built from the repository itself, so that it stays the image of these sources.
+        (today,) = build([service], builder(runtime, ROOT), say)
+        return replace(today, key=key)
     try:
         release = released(package(service, ROOT), version, known)
         say(f"{key}: building")
