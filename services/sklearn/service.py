@@ -3,8 +3,9 @@
 # Imported for what they register.
 import cluster
 import linear
+import logistic
 import neighbours
 import svm
 from library import service
 
-__all__ = ["cluster", "linear", "neighbours", "service", "svm"]
+__all__ = ["cluster", "linear", "logistic", "neighbours", "service", "svm"]

@@ -80,7 +80,7 @@ def wrong_inputs(case) -> Iterator[Wrong]:
     yield from _apart(inputs)
     yield from _regrouped(inputs)
     yield from _too_long(case)
-    if "machines" in case.case.planned:
+    if {"machines", "classes"} & case.case.planned.keys():
         yield from _one_class(inputs)
 
 

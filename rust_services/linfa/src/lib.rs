@@ -2,6 +2,7 @@
 
 mod kmeans;
 mod knn;
+mod logistic;
 mod ridge;
 mod svc;
 
@@ -15,6 +16,7 @@ pub fn service() -> Service {
         .task("ridge.fit", Origin::InRepo, "ndarray, linfa-linalg", ridge::fit)
         .task("ridge.predict", Origin::InRepo, "ndarray", ridge::predict)
         .task("knn_classify.predict", Origin::InRepo, "linfa-nn", knn::predict)
+        .task("logistic.fit", Origin::Stock, "linfa-logistic", logistic::fit)
         .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc::fit)
         .fact("ndarray", locked_version("ndarray"))
         .fact("linfa-linalg", locked_version("linfa-linalg"))

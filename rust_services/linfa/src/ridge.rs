@@ -57,7 +57,7 @@ impl Problem {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rows in memory are far below 2^53")]
-fn count(rows: usize) -> f64 {
+pub(crate) fn count(rows: usize) -> f64 {
     rows as f64
 }
 
