@@ -117,6 +117,7 @@ def planned_workload(
         trivial=task.trivial,
         direction=task.direction,
         floor=task.spread.floor if task.spread else None,
+        alone=case.alone,
     )
 
 

@@ -95,7 +95,10 @@ class Pair:
 
 def pairs(run: RunFile, planned: PlannedWorkload, baseline: CellRow, contestant: CellRow) -> list[Pair]:
     """Every metric of one pair: what refuses it, else its estimate from all turns."""
-    refused = parity.refusals(planned.workload.task, baseline.records, contestant.records)
+    refused = (
+        *parity.incomparable(planned, baseline.framework, contestant.framework),
+        *parity.refusals(planned.workload.task, baseline.records, contestant.records),
+    )
     undecided = "" if refused else parity.undecided(planned.workload.task, baseline.records, contestant.records)
     return [_pair(planned, metric, baseline, contestant, refused, undecided) for metric in run.metrics]
 

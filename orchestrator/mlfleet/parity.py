@@ -7,12 +7,15 @@ from statistics import fmean
 from mlfleet import stats, tasks
 from mlfleet.errors import MlfleetError
 from mlfleet.model import Finding, Record
+from mlfleet.runfile import PlannedWorkload
 from mlfleet.tasks.criteria import Spread
 from mlfleet.verdict import Group, Verdict
 
 GATES = ("environment", "payload", "work", "quality", "output", "time", "meter")
 # Two one-sided tests at 5 % each: equal where the interval at 1 - this lies inside the margin (rule S).
 EQUALITY_ALPHA = 0.10
+# Of a pair of frameworks in a workload of class N.
+NOT_COMPARABLE = "not_comparable"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,14 @@ def refusals(task: str, baseline: Sequence[Record], contestant: Sequence[Record]
     """Every reason against a ratio of these two cells; empty if the pair may be compared."""
     found = [refusal for records in (baseline, contestant) for refusal in (*_own(records), *_floor(task, records))]
     return (*found, *_between(task, baseline, contestant), *_unequal(task, baseline, contestant))
+
+
+def incomparable(planned: PlannedWorkload, baseline: str, contestant: str) -> tuple[Refusal, ...]:
+    """Class N: frameworks do other work, so only two images of one have a ratio: `sklearn` and `sklearn:1.5.2`."""
+    if not planned.alone or baseline.partition(":")[0] == contestant.partition(":")[0]:
+        return ()
+    text = f"class N: {planned.alone}; two versions of one framework awaited"
+    return (Refusal("work", NOT_COMPARABLE, text, "every trial"),)
 
 
 def passed_gates(found: Sequence[Refusal]) -> tuple[str, ...]:

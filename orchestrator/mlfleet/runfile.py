@@ -98,6 +98,8 @@ class PlannedWorkload:
     direction: int = 0
     # What its mean over blocks must reach, where quality is judged over blocks.
     floor: float | None = None
+    # What frameworks do otherwise in it, so that only versions of one are compared; empty where all may be.
+    alone: str = ""
     # Its honest work is no more than a call costs: no gate tells it from nothing.
     trivial: bool = False
     # What it has otherwise than the run, None: nothing. Its own blocks are all measured; see RunFile for the others.

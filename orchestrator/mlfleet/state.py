@@ -91,7 +91,10 @@ class State:
         return tuple(
             Pair(
                 _differences(self.times.get((name, baseline), {}), self.times.get((name, framework), {})),
-                bool(parity.refusals(planned.workload.task, mine, self.trials.get((name, framework), []))),
+                bool(
+                    parity.incomparable(planned, baseline, framework)
+                    or parity.refusals(planned.workload.task, mine, self.trials.get((name, framework), []))
+                ),
             )
             for framework, cell in planned.cells.items()
             if framework != baseline and not self.shut & {cell, planned.cells[baseline]}

@@ -71,14 +71,15 @@ class Case:
     answer: Callable[[], Arrays] | None = None
     # Of the deciding metric, where it is known for these data; else a tenth of the way from the reference to chance.
     floor: float | None = None
-
     # The model whose weights are sent, where it is not the dataset's own.
     weights: WeightsFact | None = None
+    # Class N of these parameters, where the task as a whole is not: see Task.alone.
+    alone: str = ""
 
     @property
     def parity(self) -> str:
         """The parity classes of this case: "E", or "A(0.995)" where distances tie."""
-        return class_text(self.criteria)
+        return class_text(self.criteria, self.alone)
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,9 @@ class Task:
     golden: bool = False
     # Sentences about work that the outputs show was not done, such as parameters that did not move.
     undone: Callable[[Case, Arrays], Sequence[str]] = lambda _case, _outputs: ()
+    # Class N: what frameworks do otherwise ("each draws its rows in another order"), so that only versions of one have
+    # a ratio. Empty where frameworks may be compared.
+    alone: str = ""
     # Where services draw for themselves: no trial is right or wrong, and pairs are judged over blocks (`parity.py`).
     spread: Spread | None = None
     # The least that any admissible algorithm does in an iteration; None where nothing is known.
@@ -132,7 +136,7 @@ class Task:
     @property
     def parity(self) -> str:
         """The parity classes as the catalogue writes them: "F(0.0001), A(0.99)"."""
-        return self.spread.text if self.spread else class_text(self.criteria)
+        return self.spread.text if self.spread else class_text(self.criteria, self.alone)
 
     def check_params(self, params: Mapping[str, object]) -> dict[str, Param]:
         """The parameters in their own types. Raises UsageError that names the nearest one."""
@@ -155,7 +159,8 @@ class Task:
         if self.params.get("rows") is ROWS:
             dataset = first_rows(self.name, dataset, checked["rows"])
         case = self.make(dataset, checked, seed)
-        return replace(case, params={name: value for name, value in case.params.items() if self.params[name].wire})
+        wire = {name: value for name, value in case.params.items() if self.params[name].wire}
+        return replace(case, params=wire, alone=case.alone or self.alone)
 
     def reference(self, case: Case) -> Arrays:
         """The right answer. Raises HostError if it is a golden that is absent or belongs to another payload."""

@@ -214,9 +214,10 @@ class Spread:
         return f"S({self.blocks}, {self.margin:g})"
 
 
-def class_text(criteria: tuple[Criterion, ...]) -> str:
-    """The classes of a task, each once: "F(0.0001), A(0.99)"."""
-    return ", ".join(dict.fromkeys(criterion.text for criterion in criteria if criterion.text))
+def class_text(criteria: tuple[Criterion, ...], alone: str = "") -> str:
+    """The classes of a task, each once: "F(0.0001), A(0.99)"; "N" before them where frameworks do other work."""
+    classes = [criterion.text for criterion in criteria if criterion.text]
+    return ", ".join(dict.fromkeys(["N", *classes] if alone else classes))
 
 
 def _equal_rows(mine: NDArray[Any], theirs: NDArray[Any]) -> tuple[float, int]:

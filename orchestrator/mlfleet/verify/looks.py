@@ -128,7 +128,11 @@ def _reason(run: Run, work: Workload, blocks: Sequence[Closed]) -> str:
     now = min(len(mine) for mine in pairs.values())
     before = min(len(mine) - (blocks[-1].number in mine) for mine in pairs.values())
     if now in LOOKS and before < now:
-        judged = [key for key in pairs if not _refused(work, still_open[baseline], still_open[key])]
+        judged = [
+            key
+            for key in pairs
+            if not work.apart(baseline, key) and not _refused(work, still_open[baseline], still_open[key])
+        ]
         if all(_is_precise(pairs[key]) for key in judged):
             return "precision" if judged else "none_left"
     return "budget" if is_spent else ""

@@ -11,6 +11,8 @@ from mlfleet.verify.plan import Run, Workload
 from mlfleet.verify.trials import Trial
 
 METRICS = ("time", "cpu", "memory")
+_Both = Sequence[tuple[Trial, Trial]]
+_Settled = tuple[str, tuple[str, ...]]
 # Receipt keys that say when an algorithm was done: they may differ between frameworks and are printed; all others are
 # the work that was asked for.
 REACHED = frozenset({"n_iter", "n_support", "converged", "evaluations", "updates", "episodes"})
@@ -27,6 +29,9 @@ class CellNumbers:
     absent: Mapping[str, str]
 
 
+_Sides = tuple[CellNumbers, CellNumbers]
+
+
 @dataclass(frozen=True)
 class Pair:
     """A comparison. Intervals are of log ratios, or in the metric's unit where `absolute`."""
@@ -36,7 +41,7 @@ class Pair:
     baseline: str
     contestant: str
     # What is decided without an interval: (outcome, reasons).
-    settled: tuple[str, tuple[str, ...]] | None
+    settled: _Settled | None
     first: Interval | None
     absolute: bool
     values: tuple[tuple[float, float], ...]
@@ -137,12 +142,13 @@ def codes_of(work: Workload, trials: Sequence[Trial]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(codes))
 
 
-def _pair(work: Workload, metric: str, names: tuple[str, str], sides: tuple[CellNumbers, CellNumbers]) -> Pair:
+def _pair(work: Workload, metric: str, names: tuple[str, str], sides: _Sides) -> Pair:
     both = numbers.both_ok(sides[0].trials, sides[1].trials)
     values, unread = numbers.pairs(both, metric)
     small = estimates.SMALL_MEMORY_BYTES if metric == "memory" else 0
     absolute = any(min(one) <= 0 or min(one) < small for one in values)
-    settled = _settled(work, sides, both, unread, metric)
+    codes = [*work.apart(*names), *sides[0].codes, *sides[1].codes, *codes_between(work, both)]
+    settled = _settled(work, [*codes, *meters.refused(metric, [one.trials for one in sides])], sides, both, unread)
     return Pair(
         workload=work.name,
         metric=metric,
@@ -157,11 +163,8 @@ def _pair(work: Workload, metric: str, names: tuple[str, str], sides: tuple[Cell
     )
 
 
-def _settled(
-    work: Workload, sides: tuple[CellNumbers, CellNumbers], both: list[tuple[Trial, Trial]], unread: str, metric: str
-) -> tuple[str, tuple[str, ...]] | None:
-    codes = [*codes_between(work, both), *meters.refused(metric, [one.trials for one in sides])]
-    if refused := tuple(dict.fromkeys((*sides[0].codes, *sides[1].codes, *codes))):
+def _settled(work: Workload, codes: Sequence[str], sides: _Sides, both: _Both, unread: str) -> _Settled | None:
+    if refused := tuple(dict.fromkeys(codes)):
         return "refused", refused
     if unread:
         return "refused", ("meter", unread)
@@ -210,7 +213,7 @@ def _by_all_turns(run: Run, pair: Pair, first: Interval, level: float) -> tuple[
     return "different", (), at_level
 
 
-def codes_between(work: Workload, both: Sequence[tuple[Trial, Trial]]) -> list[str]:
+def codes_between(work: Workload, both: _Both) -> list[str]:
     """Codes of what must be equal between two sides and is not."""
     codes = []
     for a, b in both:
@@ -229,7 +232,7 @@ def _is_below(work: Workload, trials: Sequence[Trial]) -> bool:
     return work.floor is not None and bool(trials) and fmean(quality(one) for one in trials) < work.floor
 
 
-def _quality_equal(work: Workload, both: Sequence[tuple[Trial, Trial]]) -> bool:
+def _quality_equal(work: Workload, both: _Both) -> bool:
     """Rule S: from k blocks on, the 90 % interval of the quality difference lies inside the margin."""
     rule = work.spread
     if rule is None:
@@ -240,7 +243,7 @@ def _quality_equal(work: Workload, both: Sequence[tuple[Trial, Trial]]) -> bool:
     return -rule[1] < low and high < rule[1]
 
 
-def _quality_differences(both: Sequence[tuple[Trial, Trial]]) -> list[float]:
+def _quality_differences(both: _Both) -> list[float]:
     return [quality(b) - quality(a) for a, b in both]
 
 

@@ -48,6 +48,11 @@ class Workload:
         blocks, _, margin = self.parity[2:].partition(")")[0].partition(",")
         return int(blocks), float(margin)
 
+    def apart(self, one: str, other: str) -> tuple[str, ...]:
+        """The code that refuses two contestants of class N, unless both are images of one framework."""
+        alike = one.partition(":")[0] == other.partition(":")[0]
+        return () if alike or "N" not in self.parity.split(", ") else ("not_comparable",)
+
 
 @dataclass(frozen=True)
 class Run:
