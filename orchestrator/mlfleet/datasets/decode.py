@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlfleet.datasets import clouds, planted
 from mlfleet.datasets.generated import cartpole, gd_syn, integers_syn
 
 Floats = NDArray[np.float64]
@@ -100,6 +101,19 @@ _DECODERS: Mapping[str, Callable[[list[bytes]], Decoded]] = {
     "pydoc_text": _pydoc_text,
     "tokens-syn": _tokens_syn,
     "gd-syn": lambda _: gd_syn(),
+    "linear-syn": lambda _: planted.linear_syn(),
+    "nonlinear-syn": lambda _: planted.nonlinear_syn(),
+    "sparse-syn": lambda _: planted.sparse_syn(),
+    "california_housing-syn": lambda _: planted.california_housing_syn(),
+    "classification-syn": lambda _: planted.classification_syn(),
+    "classification-20k-syn": lambda _: planted.classification_20k_syn(),
+    "tree-syn": lambda _: planted.tree_syn(),
+    "tabular-syn": lambda _: planted.tabular_syn(),
+    "blobs2d-syn": lambda _: clouds.blobs(2_000, 2, classes=4, spread=5.0),
+    "blobs3d-syn": lambda _: clouds.blobs(2_000, 3, classes=4, spread=4.0),
+    "blobs16-syn": lambda _: clouds.blobs(50_000, 16, classes=8, spread=1.5),
+    "moons-syn": lambda _: clouds.moons_syn(),
+    "circles-syn": lambda _: clouds.circles_syn(),
     "integers-syn": lambda _: integers_syn(),
     "cartpole": lambda _: cartpole(),
     "control": _control,

@@ -5,6 +5,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from mlfleet.datasets.words import bell_columns, units
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -23,7 +25,7 @@ def gd_syn() -> tuple[Floats, Floats]:
 
     So gradient descent has learned half after 100 steps of 0.05, and not all after 1,000.
     """
-    *columns, noise = _bells(_ROWS * (_COLUMNS + 1)).reshape(_COLUMNS + 1, _ROWS)
+    *columns, noise = bell_columns(_ROWS, _COLUMNS + 1, _SEED)
     # To 12 digits, because the last bit of a power is the mathematical library's own affair.
     scales = [round(sqrt(_LEAST_EIGENVALUE) ** (number / (_COLUMNS - 1)), 12) for number in range(_COLUMNS)]
     x = np.stack([column * scale for column, scale in zip(columns, scales, strict=True)])
@@ -41,15 +43,4 @@ def integers_syn() -> tuple[Integers, Integers]:
 
 def cartpole() -> tuple[Floats, Integers]:
     """States f64[n,4] from which CartPole-v1 starts, uniform within 0.05 of the upright, and no target."""
-    words = np.random.Philox(key=_SEED).random_raw(_STARTS * 4)
-    unit = (words >> np.uint64(11)).astype(np.float64) / 2.0**53
-    return (unit * 0.1 - 0.05).reshape(_STARTS, 4), np.zeros(_STARTS, np.int64)
-
-
-def _bells(count: int) -> Floats:
-    """Values f64[count] of mean 0 and variance 1: each the sum of a word's four 16-bit numbers."""
-    words = np.random.Philox(key=_SEED).random_raw(count)
-    low = np.uint64(0x0000_FFFF_0000_FFFF)
-    pairs = (words & low) + (words >> np.uint64(16) & low)
-    total = (pairs & np.uint64(0xFFFF_FFFF)) + (pairs >> np.uint64(32))
-    return (total.astype(np.float64) - 2 * 0xFFFF) / sqrt((2.0**32 - 1) / 3)
+    return (units(_STARTS * 4, _SEED) * 0.1 - 0.05).reshape(_STARTS, 4), np.zeros(_STARTS, np.int64)
