@@ -5,7 +5,9 @@ import cluster
 import linear
 import logistic
 import neighbours
+import reduction
 import svm
+import trees
 from library import service
 
-__all__ = ["cluster", "linear", "logistic", "neighbours", "service", "svm"]
+__all__ = ["cluster", "linear", "logistic", "neighbours", "reduction", "service", "svm", "trees"]

@@ -3,6 +3,7 @@
 from mlfleet.errors import unknown
 from mlfleet.tasks import (
     bert,
+    boosting,
     control,
     dqn_update,
     env_step,
@@ -10,12 +11,15 @@ from mlfleet.tasks import (
     gpt2,
     kmeans,
     knn,
+    knn_folds,
     logistic,
     networks,
+    pca,
     ridge,
     rl_train,
     sums,
     svc,
+    tree,
 )
 from mlfleet.tasks.base import Case, Task
 
@@ -26,7 +30,11 @@ _FAMILIES = (
     kmeans.TASKS,
     ridge.TASKS,
     knn.TASKS,
+    knn_folds.TASKS,
     logistic.TASKS,
+    pca.TASKS,
+    tree.TASKS,
+    boosting.TASKS,
     svc.TASKS,
     sums.TASKS,
     gd_regression.TASKS,

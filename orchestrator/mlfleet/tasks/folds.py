@@ -1,12 +1,14 @@
 """The folds of every `*.cross_validate`: delivered, so that no library's splitter decides which rows are held out."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlfleet.datasets.dataset import SPLIT_SEED, Integers, permutations
+from mlfleet.datasets.dataset import SPLIT_SEED, Floats, Integers, permutations
 from mlfleet.errors import UsageError
+from mlfleet.tasks.metrics import Metrics
 from mlfleet.tasks.params import ParamSpec
 
 FOLDS = ParamSpec(int, low=2, wire=False)
@@ -30,3 +32,29 @@ def fold_ids(task: str, y: NDArray[Any], folds: int, *, classes: bool) -> Intege
         found[members] = (np.arange(len(members)) + place) % folds
         place += len(members)
     return found
+
+
+def out_of_fold(ids: Integers, answer: Callable[[Integers, Integers], Floats]) -> Floats:
+    """Predictions f64[n], each row's by the fold that holds it out; `answer` gets the fitted and the held-out rows."""
+    found = np.empty(len(ids))
+    for fold in np.unique(ids):
+        fitted, held = np.flatnonzero(ids != fold), np.flatnonzero(ids == fold)
+        found[held] = answer(fitted, held)
+    return found
+
+
+def per_fold(ids: Integers, score: Callable[[Integers], Metrics]) -> Metrics:
+    """Metrics of each fold's rows as `<name>_fold_<number>`, their mean as `<name>`, their population std as `_std`.
+
+    None where a fold has none.
+    """
+    by_fold = [score(np.flatnonzero(ids == fold)) for fold in np.unique(ids)]
+    metrics: Metrics = {}
+    for name in by_fold[0]:
+        values = [found[name] for found in by_fold]
+        known = [value for value in values if value is not None]
+        whole = len(known) == len(values)
+        metrics[name] = float(np.mean(known)) if whole else None
+        metrics[f"{name}_std"] = float(np.std(known)) if whole else None
+        metrics |= {f"{name}_fold_{fold}": value for fold, value in enumerate(values)}
+    return metrics

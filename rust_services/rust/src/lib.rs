@@ -4,9 +4,11 @@ mod descent;
 mod env;
 mod gd;
 mod knn;
+mod nearest;
 mod parts;
 mod sums;
 
+use knn::{Mean, Vote};
 use mlfleet_sdk::{Origin, Service, compiler_version, locked_version, start_rayon};
 
 /// Plain Rust and the tasks it can do.
@@ -22,7 +24,18 @@ pub fn service() -> Service {
             "none; gram: matrixmultiply",
             gd::fit,
         )
-        .task("knn_regress.predict", Origin::InRepo, "none", knn::predict)
+        .task(
+            "knn_classify.predict",
+            Origin::InRepo,
+            "matrixmultiply",
+            knn::predict::<Vote>,
+        )
+        .task(
+            "knn_regress.predict",
+            Origin::InRepo,
+            "matrixmultiply",
+            knn::predict::<Mean>,
+        )
         .task("env.step", Origin::InRepo, "none", env::steps)
         .fact("ndarray", locked_version("ndarray"))
         .fact("matrixmultiply", locked_version("matrixmultiply"))
