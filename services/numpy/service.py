@@ -11,6 +11,14 @@ from library import service
 from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, I64Vector, Job, Rotation, batches, require
 
 __all__ = ["linear", "scaling", "service"]
+# Imported for what it registers.
+import neighbours
+import numpy as np
+from descent import Descent, fused, gram
+from library import service
+from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, Job, Rotation, require
+
+__all__ = ["neighbours", "service"]
 # n (n + 1) fits 64 bits.
 MOST_TERMS = 3_000_000_000
 # 8 GB of numbers at once.
@@ -103,42 +111,3 @@ def gd_regression_fit(
             "receipt.rows_read": found.rows_read,
         },
     )
-
-
-@service.task("knn_regress.predict", origin="in_repo", kernels="openblas")
-def knn_regress_predict(
-    x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, k: int, index: str, batch: int
-) -> Job[None]:
-    """The mean target of the k nearest rows, found among all."""
-    rows = len(x_train)
-    require(index == "brute", f"index is {index!r}, awaited 'brute'")
-    require(1 <= k <= rows, f"k is {k}, awaited 1 to {rows} (rows of x_train)")
-    require(len(y_train) == rows, f"y_train has {len(y_train)} rows, x_train {rows}")
-    require(x_test.shape[1] == x_train.shape[1], f"x_test has {x_test.shape[1]} columns, x_train {x_train.shape[1]}")
-    half_squares = (x_train**2).sum(axis=1) / 2
-
-    def predict(queries: F64Matrix) -> tuple[F64Vector, I64Matrix]:
-        # Half the squared distance, less the query's own share, which is the same for every row.
-        apart = half_squares - queries @ x_train.T
-        neighbours = nearest(apart, k)
-        return y_train[neighbours].mean(axis=1), neighbours
-
-    turns = Rotation([x_test[part] for part in batches("x_test", len(x_test), batch)], predict)
-    return Job(
-        step=turns.step,
-        outputs=lambda _: {
-            "pred": turns.first[0],
-            "neighbours": turns.first[1],
-            "receipt.rows": rows,
-            "receipt.rows_predicted": len(turns.first[0]),
-            "receipt.distances": rows * len(turns.first[0]),
-        },
-    )
-
-
-def nearest(apart: F64Matrix, k: int) -> I64Matrix:
-    """Of each row of distances the k least, least first, the lowest place of equal ones first: i64[m,k]."""
-    places = np.argpartition(apart, k - 1, axis=1)[:, :k]
-    places.sort(axis=1)
-    order = np.take_along_axis(apart, places, axis=1).argsort(axis=1, kind="stable")
-    return np.take_along_axis(places, order, axis=1)

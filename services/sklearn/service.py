@@ -28,3 +28,11 @@ __all__ = [
     "svm_folds",
     "svr",
 ]
+import logistic
+import neighbours
+import reduction
+import svm
+import trees
+from library import service
+
+__all__ = ["cluster", "linear", "logistic", "neighbours", "reduction", "service", "svm", "trees"]

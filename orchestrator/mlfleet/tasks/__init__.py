@@ -4,6 +4,7 @@ from mlfleet.errors import unknown
 from mlfleet.tasks import (
     agglomerative,
     bert,
+    boosting,
     control,
     dbscan,
     dqn_update,
@@ -19,6 +20,10 @@ from mlfleet.tasks import (
     linear_svc,
     networks,
     nu_svc,
+    knn_folds,
+    logistic,
+    networks,
+    pca,
     ridge,
     rl_train,
     scaler,
@@ -29,6 +34,7 @@ from mlfleet.tasks import (
     svc_folds,
     svc_predict,
     svr,
+    tree,
 )
 from mlfleet.tasks.base import Case, Task
 
@@ -48,6 +54,11 @@ _FAMILIES = (
     lasso.TASKS,
     sgd_regression.TASKS,
     knn.TASKS,
+    knn_folds.TASKS,
+    logistic.TASKS,
+    pca.TASKS,
+    tree.TASKS,
+    boosting.TASKS,
     svc.TASKS,
     svc_predict.TASKS,
     svc_folds.TASKS,

@@ -4,6 +4,7 @@ mod agglomerative;
 mod dbscan;
 mod dual_descent;
 mod folds;
+mod decide;
 mod kmeans;
 mod kmeans_moves;
 mod kmeans_own;
@@ -22,11 +23,17 @@ mod platt;
 mod regression;
 mod ridge;
 mod scaler;
+mod knn_folds;
+mod logistic;
+mod pca;
+mod ridge;
+mod search;
 mod svc;
 mod svc_folds;
 mod svc_many;
 mod svr;
 
+use decide::{Mean, Vote};
 use mlfleet_sdk::{Origin, Service, locked_version, start_rayon};
 
 /// linfa and the tasks it can do.
@@ -115,6 +122,19 @@ pub fn service() -> Service {
         .task("nu_svc_ovo.fit", Origin::InRepo, "linfa-svm", nu_svc::fit_ovo)
         .task("svr.fit", Origin::Stock, "linfa-svm", svr::fit)
         .task("svr.predict", Origin::Stock, "linfa-svm", svr::predict)
+        .task("knn_classify.predict", Origin::InRepo, "linfa-nn", knn::predict::<Vote>)
+        .task("knn_regress.predict", Origin::InRepo, "linfa-nn", knn::predict::<Mean>)
+        .task("knn_classify.fit", Origin::Stock, "linfa-nn", knn::fit::<Vote>)
+        .task("knn_regress.fit", Origin::Stock, "linfa-nn", knn::fit::<Mean>)
+        .task(
+            "knn_classify.cross_validate",
+            Origin::InRepo,
+            "linfa-nn",
+            knn_folds::validate,
+        )
+        .task("logistic.fit", Origin::Stock, "linfa-logistic", logistic::fit)
+        .task("pca.fit", Origin::Stock, "linfa-reduction, linfa-linalg", pca::fit)
+        .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc::fit)
         .fact("ndarray", locked_version("ndarray"))
         .fact("linfa-linalg", locked_version("linfa-linalg"))
         .fact("kodama", locked_version("kodama"))

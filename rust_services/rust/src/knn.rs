@@ -1,98 +1,115 @@
-//! `knn_regress.predict`: every distance, and the mean target of the nearest.
+//! `knn_classify.predict` and `knn_regress.predict`: the nearest of all rows, and what is made of them.
 
-use std::ops::Range;
-
-use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params, require};
-use ndarray::{Array1, Array2, ArrayView1};
+use mlfleet_sdk::{Batches, Element, Error, Inputs, Job, Outputs, Params, require};
+use ndarray::{Array1, Array2, s};
 
 use crate::descent::count;
+use crate::nearest::Rows;
 use crate::parts::in_parts;
 
-/// Rows whose distances are computed before any is looked at: few enough for them to stay in the nearest cache.
-const BLOCK: usize = 512;
+/// Training targets, and a prediction out of those of the neighbours.
+pub(crate) trait Decide: Sized + Sync {
+    type Pred: Element + Send;
 
-/// Predictions (batch,) and neighbours (batch, k).
-type Answer = (Array1<f64>, Array2<i64>);
+    /// The tensor `y_train`, and how many targets it has.
+    fn take(inputs: &mut Inputs) -> Result<(Self, usize), Error>;
 
-pub(crate) struct KnnPredict {
-    /// The training rows by column, one after the other, so that one difference does for several rows at once.
-    columns: Vec<f64>,
-    y_train: Array1<f64>,
-    x_test: Array2<f64>,
-    k: usize,
-    batches: Batches<Answer>,
+    /// Of the rows' targets.
+    fn decide(&self, neighbours: &[usize]) -> Self::Pred;
 }
 
-/// `x_train` f64 (n, d), `y_train` f64 (n,), `x_test` f64 (m, d), `k`, `index` "brute", `batch`.
-pub(crate) fn predict(inputs: &mut Inputs, params: &mut Params) -> Result<KnnPredict, Error> {
-    let (x_train, y_train, x_test) = (
-        inputs.f64_2d("x_train")?,
-        inputs.f64_1d("y_train")?,
-        inputs.f64_2d("x_test")?,
-    );
+/// The label most of the neighbours have; the smallest of several.
+pub(crate) struct Vote(Array1<i64>);
+
+impl Decide for Vote {
+    type Pred = i64;
+
+    fn take(inputs: &mut Inputs) -> Result<(Self, usize), Error> {
+        let labels = inputs.i64_1d("y_train")?;
+        let rows = labels.len();
+        Ok((Self(labels), rows))
+    }
+
+    fn decide(&self, neighbours: &[usize]) -> i64 {
+        let mut labels: Vec<_> = neighbours.iter().map(|&row| self.0[row]).collect();
+        labels.sort_unstable();
+        let (mut winner, mut most) = (0, 0);
+        for same in labels.chunk_by(i64::eq) {
+            if same.len() > most {
+                (winner, most) = (same[0], same.len());
+            }
+        }
+        winner
+    }
+}
+
+/// The mean of the neighbours' targets.
+pub(crate) struct Mean(Array1<f64>);
+
+impl Decide for Mean {
+    type Pred = f64;
+
+    fn take(inputs: &mut Inputs) -> Result<(Self, usize), Error> {
+        let targets = inputs.f64_1d("y_train")?;
+        let rows = targets.len();
+        Ok((Self(targets), rows))
+    }
+
+    fn decide(&self, neighbours: &[usize]) -> f64 {
+        neighbours.iter().map(|&row| self.0[row]).sum::<f64>() / count(neighbours.len())
+    }
+}
+
+/// Predictions (batch,) and neighbours (batch, k).
+type Answer<P> = (Array1<P>, Array2<i64>);
+
+pub(crate) struct KnnPredict<D: Decide> {
+    rows: Rows,
+    decide: D,
+    x_test: Array2<f64>,
+    k: usize,
+    batches: Batches<Answer<D::Pred>>,
+}
+
+/// `x_train` f64 (n, d), `y_train` (n,), `x_test` f64 (m, d), `k`, `index` "brute", `batch`.
+pub(crate) fn predict<D: Decide>(inputs: &mut Inputs, params: &mut Params) -> Result<KnnPredict<D>, Error> {
+    let (x_train, (decide, targets)) = (inputs.f64_2d("x_train")?, D::take(inputs)?);
+    let x_test = inputs.f64_2d("x_test")?;
     let (k, index) = (params.count("k")?, params.text("index")?);
-    let ((n, d), (queries, columns)) = (x_train.dim(), x_test.dim());
-    require(n == y_train.len(), || {
-        format!("y_train has {} rows; x_train has {n}", y_train.len())
-    })?;
+    let ((n, d), columns) = (x_train.dim(), x_test.ncols());
+    require(n == targets, || format!("y_train has {targets} rows; x_train has {n}"))?;
     require(d == columns, || {
         format!("x_test has {columns} columns; x_train has {d}")
     })?;
     require(k <= n, || format!("k is {k}; x_train has {n} rows"))?;
     require(index == "brute", || format!("index is {index:?}; awaited \"brute\""))?;
     Ok(KnnPredict {
-        columns: x_train.t().iter().copied().collect(),
-        y_train,
+        rows: Rows::new(x_train),
+        decide,
+        batches: Batches::new("x_test", x_test.nrows(), params.count("batch")?)?,
         x_test,
         k,
-        batches: Batches::new("x_test", queries, params.count("batch")?)?,
     })
 }
 
-impl KnnPredict {
-    /// The k nearest rows with their squared distances, nearest first, the lowest of equally near ones first.
-    fn nearest(&self, query: ArrayView1<'_, f64>) -> Vec<(f64, usize)> {
-        let mut found: Vec<(f64, usize)> = Vec::with_capacity(self.k + 1);
-        let rows = self.y_train.len();
-        for start in (0..rows).step_by(BLOCK) {
-            let mut distances = [0.0; BLOCK];
-            let block = &mut distances[..BLOCK.min(rows - start)];
-            for (column, at) in self.columns.chunks_exact(rows).zip(query) {
-                for (distance, value) in block.iter_mut().zip(&column[start..]) {
-                    *distance += (value - at) * (value - at);
-                }
-            }
-            for (row, &distance) in (start..).zip(block.iter()) {
-                if found.len() < self.k || distance < found[self.k - 1].0 {
-                    // Behind those that are as near: rows come in ascending order.
-                    let place = found.partition_point(|&(other, _)| other <= distance);
-                    found.insert(place, (distance, row));
-                    found.truncate(self.k);
-                }
-            }
-        }
-        found
-    }
-
-    fn answer(&self) -> Result<Answer, Error> {
-        let Range { start, .. } = self.batches.rows();
-        let batch = self.batches.size();
-        let found = in_parts(batch, |part| {
-            part.map(|query| self.nearest(self.x_test.row(start + query)))
-                .collect::<Vec<_>>()
+impl<D: Decide> KnnPredict<D> {
+    fn answer(&self) -> Result<Answer<D::Pred>, Error> {
+        let batch = self.x_test.slice(s![self.batches.rows(), ..]);
+        let (rows, decide, k) = (&self.rows, &self.decide, self.k);
+        let parts = in_parts(batch.nrows(), |part| {
+            let nearest = rows.nearest(batch.slice(s![part, ..]), k);
+            let pred: Vec<_> = nearest.iter().map(|rows| decide.decide(rows)).collect();
+            (pred, nearest)
         });
-        let (mut pred, mut neighbours) = (Array1::zeros(batch), Array2::zeros((batch, self.k)));
-        for ((nearest, mean), mut row) in found.iter().flatten().zip(&mut pred).zip(neighbours.rows_mut()) {
-            *mean = nearest.iter().map(|&(_, row)| self.y_train[row]).sum::<f64>() / count(self.k);
-            for (to, &(_, from)) in row.iter_mut().zip(nearest) {
-                *to = i64::try_from(from).map_err(Error::bug)?;
-            }
-        }
-        Ok((pred, neighbours))
+        let (pred, nearest): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let neighbours: Result<Vec<_>, _> = nearest.into_iter().flatten().flatten().map(i64::try_from).collect();
+        let shape = (self.batches.size(), self.k);
+        let neighbours = Array2::from_shape_vec(shape, neighbours.map_err(Error::bug)?).map_err(Error::bug)?;
+        Ok((pred.into_iter().flatten().collect(), neighbours))
     }
 }
 
-impl Job for KnnPredict {
+impl<D: Decide> Job for KnnPredict<D> {
     fn step(&mut self) -> Result<(), Error> {
         let answer = self.answer()?;
         self.batches.answer(answer);
@@ -101,7 +118,7 @@ impl Job for KnnPredict {
 
     fn outputs(&mut self) -> Result<Outputs, Error> {
         let (pred, neighbours) = self.batches.first()?.clone();
-        let (rows, predicted) = (self.y_train.len(), pred.len());
+        let (rows, predicted) = (self.rows.count(), pred.len());
         Ok(Outputs::new()
             .tensor("pred", pred)
             .tensor("neighbours", neighbours)
@@ -122,32 +139,25 @@ mod tests {
         params.with("index", "brute")
     }
 
-    #[test]
-    fn ties_go_to_the_lowest_row_and_targets_are_averaged() {
-        let mut inputs = Inputs::default()
+    fn inputs() -> Inputs {
+        Inputs::default()
             .with("x_train", array![[5.0], [1.0], [-1.0], [1.0], [0.5]])
-            .with("y_train", array![9.0, 1.0, 2.0, 4.0, 6.0])
-            .with("x_test", array![[0.0]]);
-        let mut job = predict(&mut inputs, &mut params(3, 1)).unwrap();
+            .with("x_test", array![[0.0]])
+    }
+
+    #[test]
+    fn targets_of_the_nearest_are_averaged() {
+        let mut inputs = inputs().with("y_train", array![9.0, 1.0, 2.0, 4.0, 6.0]);
+        let mut job = predict::<Mean>(&mut inputs, &mut params(3, 1)).unwrap();
         job.step().unwrap();
         assert_eq!(job.batches.first(), Ok(&(array![3.0], array![[4, 1, 2]])));
     }
 
     #[test]
-    fn rows_of_every_block_are_found() {
-        let n = 2 * BLOCK + 3;
-        let x = Array2::from_shape_fn((n, 1), |(row, _)| count(row));
-        let mut inputs = Inputs::default()
-            .with("x_test", array![[count(BLOCK) - 0.4], [count(n)]])
-            .with("y_train", x.column(0).to_owned())
-            .with("x_train", x);
-        let mut job = predict(&mut inputs, &mut params(2, 2)).unwrap();
+    fn of_equal_votes_the_smallest_label_wins() {
+        let mut inputs = inputs().with("y_train", array![9_i64, 7, 3, 3, 7]);
+        let mut job = predict::<Vote>(&mut inputs, &mut params(4, 1)).unwrap();
         job.step().unwrap();
-        let (_, neighbours) = job.batches.first().unwrap();
-        let row = |row| i64::try_from(row).unwrap();
-        assert_eq!(
-            neighbours,
-            array![[row(BLOCK), row(BLOCK - 1)], [row(n - 1), row(n - 2)]]
-        );
+        assert_eq!(job.batches.first(), Ok(&(array![3], array![[4, 1, 2, 3]])));
     }
 }

@@ -7,11 +7,13 @@ mod gd_predict;
 mod gram;
 mod knn;
 mod panels;
+mod nearest;
 mod parts;
 mod scaler;
 mod sums;
 mod written;
 
+use knn::{Mean, Vote};
 use mlfleet_sdk::{Origin, Service, compiler_version, locked_version, start_rayon};
 
 /// Plain Rust and the tasks it can do.
@@ -33,6 +35,18 @@ pub fn service() -> Service {
         .task("scaler.fit", Origin::InRepo, "none", scaler::fit)
         .task("scaler.transform", Origin::InRepo, "none", scaler::transform)
         .task("knn_regress.predict", Origin::InRepo, "none", knn::predict)
+        .task(
+            "knn_classify.predict",
+            Origin::InRepo,
+            "matrixmultiply",
+            knn::predict::<Vote>,
+        )
+        .task(
+            "knn_regress.predict",
+            Origin::InRepo,
+            "matrixmultiply",
+            knn::predict::<Mean>,
+        )
         .task("env.step", Origin::InRepo, "none", env::steps)
         .fact("ndarray", locked_version("ndarray"))
         .fact("matrixmultiply", locked_version("matrixmultiply"))
