@@ -1,24 +1,17 @@
 """NumPy behind the contract: one function per task, its signature the schema."""
 
-# Two files are imported for what they register.
 from dataclasses import dataclass
 
+# Three files are imported for what they register.
 import linear
+import neighbours
 import numpy as np
 import scaling
 from descent import Descent, fused, gram, two_pass
 from library import service
-from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, I64Vector, Job, Rotation, batches, require
+from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, I64Vector, Job, Rotation, require
 
-__all__ = ["linear", "scaling", "service"]
-# Imported for what it registers.
-import neighbours
-import numpy as np
-from descent import Descent, fused, gram
-from library import service
-from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, Job, Rotation, require
-
-__all__ = ["neighbours", "service"]
+__all__ = ["linear", "neighbours", "scaling", "service"]
 # n (n + 1) fits 64 bits.
 MOST_TERMS = 3_000_000_000
 # 8 GB of numbers at once.

@@ -6,12 +6,15 @@ import density
 import lasso
 import linear
 import linear_svm
+import logistic
 import mixture
 import neighbours
+import reduction
 import scaling
 import svm
 import svm_folds
 import svr
+import trees
 from library import service
 
 __all__ = [
@@ -20,19 +23,14 @@ __all__ = [
     "lasso",
     "linear",
     "linear_svm",
+    "logistic",
     "mixture",
     "neighbours",
+    "reduction",
     "scaling",
     "service",
     "svm",
     "svm_folds",
     "svr",
+    "trees",
 ]
-import logistic
-import neighbours
-import reduction
-import svm
-import trees
-from library import service
-
-__all__ = ["cluster", "linear", "logistic", "neighbours", "reduction", "service", "svm", "trees"]

@@ -130,7 +130,6 @@ def nu_svc_predict(
     )
 
 
-def _svr(x_train: F64Matrix, y_train: F64Vector, x_test: F64Matrix, *, c: float, epsilon: float, **kernel: Any) -> SVR:
 def _svr(
     x_train: F64Matrix,
     y_train: F64Vector,

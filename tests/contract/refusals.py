@@ -84,7 +84,6 @@ def wrong_inputs(case) -> Iterator[Wrong]:
     yield from _too_long(case)
     yield from _wrong_folds(inputs)
     yield from _deficient(case)
-    if "machines" in case.case.planned:
     if {"machines", "classes"} & case.case.planned.keys():
         yield from _one_class(inputs)
         if "folds" in inputs:

@@ -16,9 +16,6 @@ _Settled = tuple[str, tuple[str, ...]]
 # Receipt keys that say when an algorithm was done, or how: they may differ between frameworks and are printed; all
 # others are the work that was asked for.
 REACHED = frozenset({"n_iter", "n_support", "converged", "evaluations", "updates", "episodes", "column_major"})
-# Receipt keys that say when an algorithm was done: they may differ between frameworks and are printed; all others are
-# the work that was asked for.
-REACHED = frozenset({"n_iter", "n_support", "converged", "evaluations", "updates", "episodes"})
 
 
 @dataclass(frozen=True)

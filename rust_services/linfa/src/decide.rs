@@ -2,7 +2,7 @@
 
 use mlfleet_sdk::{Element, Error, Inputs, require};
 
-use crate::ridge::count;
+use crate::regression::count;
 
 /// Training targets, and a prediction out of those of the neighbours.
 pub(crate) trait Decide: Sized {

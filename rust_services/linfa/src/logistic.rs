@@ -8,7 +8,7 @@ use linfa_logistic::{FittedLogisticRegression, LogisticRegression};
 use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array1, Array2, ShapeBuilder};
 
-use crate::ridge::count;
+use crate::regression::count;
 
 pub(crate) struct LogisticFit {
     /// (n, d) in column-major order: of its two products with a vector the one with the transpose is by far the slower.

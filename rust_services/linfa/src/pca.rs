@@ -6,7 +6,7 @@ use linfa_reduction::Pca;
 use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array1, Array2};
 
-use crate::ridge::count;
+use crate::regression::count;
 
 /// LOBPCG among what a receipt's `solver` counts.
 const SOLVER: i64 = 4;

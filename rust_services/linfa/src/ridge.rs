@@ -53,11 +53,6 @@ impl Problem {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "rows in memory are far below 2^53")]
-pub(crate) fn count(rows: usize) -> f64 {
-    rows as f64
-}
-
 pub(crate) struct RidgeFit {
     problem: Problem,
     model: Option<Model>,
