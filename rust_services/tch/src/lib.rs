@@ -1,6 +1,7 @@
 //! tch's adapter: tasks in, jobs out.
 
 mod arrays;
+mod descent;
 mod device;
 mod dqn;
 mod dqn_train;
@@ -31,6 +32,7 @@ pub fn service() -> Service {
         .task("mlp.train", Origin::InRepo, kernels, training::train::<Mlp>)
         .task("lenet.train", Origin::InRepo, kernels, training::train::<Lenet>)
         .task("lenet.infer", Origin::InRepo, kernels, infer::infer)
+        .task("gd_regression.fit", Origin::InRepo, kernels, descent::fit)
         .task("dqn.update", Origin::InRepo, kernels, dqn_update::update)
         .task("dqn.train", Origin::InRepo, kernels, dqn_train::train)
         .task("reinforce.train", Origin::InRepo, kernels, reinforce::train)
