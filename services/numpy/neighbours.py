@@ -6,7 +6,11 @@ from typing import Any
 import numpy as np
 from library import service
 from mlfleet_sdk import F64Matrix, F64Vector, I64Matrix, I64Vector, Job, Rotation, batches, require
+from mlfleet_sdk.errors import UnknownTask
 from numpy.typing import NDArray
+
+# Of other services: NumPy has none of them.
+TREES = ("kd_tree", "ball_tree")
 
 
 @service.task("knn_classify.predict", origin="in_repo", kernels="openblas")
@@ -43,6 +47,9 @@ def _predict(
 ) -> Job[None]:
     """Neighbours of one batch at each step, and what `decide` makes of their row numbers i64[m,k]."""
     rows = len(x_train)
+    if index in TREES:
+        message = f"numpy searches by brute force alone, not by {index}"
+        raise UnknownTask(message)
     require(index == "brute", f"index is {index!r}, awaited 'brute'")
     require(1 <= k <= rows, f"k is {k}, awaited 1 to {rows} (rows of x_train)")
     require(x_test.shape[1] == x_train.shape[1], f"x_test has {x_test.shape[1]} columns, x_train {x_train.shape[1]}")

@@ -1,6 +1,7 @@
 """C-SVC by delivered folds."""
 
 import numpy as np
+from folds import split
 from library import rotation, service
 from machines import c_svc, require_columns, require_two
 from mlfleet_sdk import F64Matrix, I64Vector, Job, require
@@ -89,15 +90,11 @@ def _calibrated(
 
 def _splits(x_train: F64Matrix, y_train: I64Vector, folds: I64Vector) -> PredefinedSplit:
     require_two(x_train, y_train)
-    require(len(folds) == len(x_train), f"folds has {len(folds)} rows, x_train {len(x_train)}")
-    ids = np.unique(folds)
-    require(len(ids) > 1, f"folds holds {len(ids)} fold, awaited at least 2")
-    gapless = bool((ids == np.arange(len(ids))).all())
-    require(gapless, f"folds holds the numbers {ids.tolist()}, awaited 0, 1, 2 and so on")
-    for fold in ids:
+    splits = split(folds, len(x_train))
+    for fold in np.unique(folds):
         classes = len(np.unique(y_train[folds != fold]))
         require(classes > 1, f"folds: the rows outside fold {fold} hold {classes} class, awaited 2")
-    return PredefinedSplit(folds)
+    return splits
 
 
 def _receipt(fitted: CalibratedClassifierCV, rows: int) -> dict[str, int]:

@@ -87,7 +87,7 @@ def wrong_inputs(case) -> Iterator[Wrong]:
     if {"machines", "classes"} & case.case.planned.keys():
         yield from _one_class(inputs)
         if "folds" in inputs:
-            yield from _folds(inputs)
+            yield from _lone_class(inputs)
 
 
 def _groups(inputs: Arrays) -> dict[str, str]:
@@ -179,9 +179,8 @@ def _deficient(case) -> Iterator[Wrong]:
             yield Wrong("x_train with a constant column", {**case.case.inputs, "x_train": x}, words)
 
 
-def _folds(inputs: Arrays) -> Iterator[Wrong]:
-    """Folds that are not numbered from 0, and one that holds out all rows of a class."""
+def _lone_class(inputs: Arrays) -> Iterator[Wrong]:
+    """A fold that holds out all rows of a class."""
     folds, y = inputs["folds"], inputs["y_train"]
-    yield Wrong("folds from -1", {**inputs, "folds": folds - 1}, ("folds", "-1", "awaited"))
     alone = np.where(y == 1, 0, np.maximum(folds, 1))
     yield Wrong("a fold of all rows of a class", {**inputs, "folds": alone}, ("folds", "fold 0", "1 class", "2"))

@@ -10,11 +10,12 @@ from dataclasses import replace
 import numpy as np
 
 from mlfleet.datasets import Dataset
+from mlfleet.datasets.dataset import Integers
 from mlfleet.model import Param
 from mlfleet.tasks.base import Arrays, Case, Output, Task
 from mlfleet.tasks.batch import BATCH, batch_rows
 from mlfleet.tasks.criteria import Close, Criterion, Metrics, Within
-from mlfleet.tasks.folds import FOLDS, fold_ids
+from mlfleet.tasks.folds import FOLDS, fold_ids, per_fold
 from mlfleet.tasks.metrics import classification, log_loss
 from mlfleet.tasks.svc import CRITERIA, PARAMS, classes_of, decided, fit_bound, gamma_of, golden_name, judged
 from mlfleet.tasks.svc_predict import batch_bound
@@ -48,14 +49,13 @@ def _validate(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
 
 
 def _validate_metrics(case: Case, outputs: Arrays) -> Metrics:
-    """CLS of all rows, and mean and population std of accuracy and F1 over the folds."""
-    metrics = dict(judged(case, outputs))
-    folds, truth, labels = case.inputs["folds"], case.truth["y_test"], outputs["labels"]
-    parts = [classification(truth[folds == fold], labels[folds == fold], 2) for fold in np.unique(folds)]
-    for name in ("accuracy", "f1_macro"):
-        found = np.array([part[name] for part in parts], np.float64)
-        metrics |= {f"{name}_mean": float(found.mean()), f"{name}_std": float(found.std())}
-    return metrics
+    truth = case.truth["y_test"]
+
+    def of_fold(held: Integers) -> Metrics:
+        part = replace(case, truth={"y_test": truth[held]})
+        return judged(part, {name: array[held] for name, array in outputs.items()})
+
+    return per_fold(case.inputs["folds"], of_fold)
 
 
 def _calibrated(task: str, dataset: Dataset, params: Mapping[str, Param], rows: int) -> Case:

@@ -4,13 +4,13 @@ use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array1, Array2, Axis};
 
 use crate::decide::{Decide, Vote};
+use crate::folds::{Fold, folds};
 use crate::search::{Indexed, Kind};
 
 pub(crate) struct KnnValidate {
     x_train: Array2<f64>,
     y_train: Array1<i64>,
-    /// Of each fold the rows that are searched, and those that are held out.
-    folds: Vec<(Vec<usize>, Vec<usize>)>,
+    folds: Vec<Fold>,
     k: usize,
     kind: Kind,
     pred: Array1<i64>,
@@ -20,14 +20,12 @@ pub(crate) struct KnnValidate {
 /// `x_train` f64 (n, d), `y_train` i64 (n,), `folds` i64 (n,) of 0, 1 ..., `k`, `index`.
 pub(crate) fn validate(inputs: &mut Inputs, params: &mut Params) -> Result<KnnValidate, Error> {
     let (x_train, y_train) = (inputs.f64_2d("x_train")?, inputs.i64_1d("y_train")?);
-    let ids = inputs.i64_1d("folds")?;
     let (n, d) = x_train.dim();
     require(d >= 1, || "x_train has no columns".to_owned())?;
-    for (name, found) in [("y_train", y_train.len()), ("folds", ids.len())] {
-        require(found == n, || format!("{name} has {found} rows; x_train has {n}"))?;
-    }
-    let folds = parts(&ids)?;
-    let fewest = folds.iter().map(|(searched, _)| searched.len()).min().unwrap_or(0);
+    let labels = y_train.len();
+    require(labels == n, || format!("y_train has {labels} rows; x_train has {n}"))?;
+    let folds = folds(inputs, n)?;
+    let fewest = folds.iter().map(|fold| fold.fitted.len()).min().unwrap_or(0);
     let k = params.count("k")?;
     require(k <= fewest, || {
         format!("k is {k}; x_train has {n} rows, {fewest} without a fold's")
@@ -43,32 +41,13 @@ pub(crate) fn validate(inputs: &mut Inputs, params: &mut Params) -> Result<KnnVa
     })
 }
 
-/// Of each of the folds 0, 1 ... the rows outside it, and its own; at least two, none of them empty.
-fn parts(ids: &Array1<i64>) -> Result<Vec<(Vec<usize>, Vec<usize>)>, Error> {
-    let mut found = ids.to_vec();
-    found.sort_unstable();
-    found.dedup();
-    let gapless = (0..).zip(&found).all(|(place, &id)| place == id);
-    require(gapless, || {
-        let shown = &found[..found.len().min(9)];
-        format!("folds has the ids {shown:?}; awaited rows in each of 0, 1, 2 and so on")
-    })?;
-    require(found.len() > 1, || {
-        format!("folds has {} fold; awaited at least 2", found.len())
-    })?;
-    Ok(found
-        .iter()
-        .map(|fold| (0..ids.len()).partition(|&row| ids[row] != *fold))
-        .collect())
-}
-
 impl Job for KnnValidate {
     fn step(&mut self) -> Result<(), Error> {
         self.fits = 0;
-        for (searched, held) in &self.folds {
-            let mut indexed = Indexed::new(self.x_train.select(Axis(0), searched), self.kind);
+        for Fold { fitted, held } in &self.folds {
+            let mut indexed = Indexed::new(self.x_train.select(Axis(0), fitted), self.kind);
             indexed.build()?;
-            let labels: Vec<_> = searched.iter().map(|&row| self.y_train[row]).collect();
+            let labels: Vec<_> = fitted.iter().map(|&row| self.y_train[row]).collect();
             let mut vote = Vote::new(&labels);
             for &row in held {
                 self.pred[row] = vote.decide(&indexed.nearest(self.x_train.row(row), self.k)?);
@@ -103,13 +82,5 @@ mod tests {
         job.step().unwrap();
         job.step().unwrap();
         assert_eq!((job.pred, job.fits), (array![5, 7, 7, 6, 6, 8], 2));
-    }
-
-    #[test]
-    fn folds_are_gapless_and_at_least_two() {
-        for ids in [array![0, 2], array![0, 0], array![-1, 0], array![1, 2]] {
-            assert!(parts(&ids).is_err());
-        }
-        assert_eq!(parts(&array![1, 0]), Ok(vec![(vec![0], vec![1]), (vec![1], vec![0])]));
     }
 }

@@ -17,6 +17,7 @@ mod logistic;
 mod machines;
 mod mersenne;
 mod mixture;
+#[cfg(feature = "gaussian-mixture")]
 mod mixture_own;
 mod mixture_start;
 mod nu_svc;
@@ -30,6 +31,7 @@ mod search;
 mod svc;
 mod svc_folds;
 mod svc_many;
+#[cfg(feature = "svr")]
 mod svr;
 
 use decide::{Mean, Vote};
@@ -38,7 +40,7 @@ use mlfleet_sdk::{Origin, Service, locked_version, start_rayon};
 /// linfa and the tasks it can do.
 #[must_use]
 pub fn service() -> Service {
-    Service::new("linfa", locked_version("linfa"))
+    let service = Service::new("linfa", locked_version("linfa"))
         .task("kmeans.fit", Origin::Stock, "ndarray", kmeans::fit)
         .task("scaler.fit", Origin::Stock, "ndarray", scaler::fit)
         .task("scaler.transform", Origin::Stock, "ndarray", scaler::transform)
@@ -61,12 +63,6 @@ pub fn service() -> Service {
             mixture::fit,
         )
         .task("gaussian_mixture.predict", Origin::InRepo, "ndarray", mixture::predict)
-        .task(
-            "gaussian_mixture.fit",
-            Origin::Stock,
-            "ndarray, linfa-linalg",
-            mixture_own::fit,
-        )
         .task("ridge.fit", Origin::InRepo, "ndarray, linfa-linalg", ridge::fit)
         .task("ridge.predict", Origin::InRepo, "ndarray", ridge::predict)
         .task(
@@ -95,7 +91,6 @@ pub fn service() -> Service {
             "ndarray",
             lasso::elastic_net_predict,
         )
-        .task("knn_classify.predict", Origin::InRepo, "linfa-nn", knn::predict)
         .task("linear_svc.fit", Origin::InRepo, "ndarray", linear_svc::fit)
         .task("linear_svc.predict", Origin::InRepo, "ndarray", linear_svc::predict)
         .task("svc.fit", Origin::Stock, "linfa-svm", svc::fit)
@@ -119,8 +114,6 @@ pub fn service() -> Service {
         .task("nu_svc.fit", Origin::Stock, "linfa-svm", nu_svc::fit)
         .task("nu_svc.predict", Origin::InRepo, "linfa-svm", nu_svc::predict)
         .task("nu_svc_ovo.fit", Origin::InRepo, "linfa-svm", nu_svc::fit_ovo)
-        .task("svr.fit", Origin::Stock, "linfa-svm", svr::fit)
-        .task("svr.predict", Origin::Stock, "linfa-svm", svr::predict)
         .task("knn_classify.predict", Origin::InRepo, "linfa-nn", knn::predict::<Vote>)
         .task("knn_regress.predict", Origin::InRepo, "linfa-nn", knn::predict::<Mean>)
         .task("knn_classify.fit", Origin::Stock, "linfa-nn", knn::fit::<Vote>)
@@ -133,12 +126,26 @@ pub fn service() -> Service {
         )
         .task("logistic.fit", Origin::Stock, "linfa-logistic", logistic::fit)
         .task("pca.fit", Origin::Stock, "linfa-reduction, linfa-linalg", pca::fit)
-        .task("svc_ovo.fit", Origin::InRepo, "linfa-svm", svc::fit)
         .fact("ndarray", locked_version("ndarray"))
         .fact("linfa-linalg", locked_version("linfa-linalg"))
         .fact("kodama", locked_version("kodama"))
         .fact("matrixmultiply", locked_version("matrixmultiply"))
         .fact("rayon", "the main thread is one of the pool's")
         .fact("blas", "none: matrixmultiply and linfa-linalg, both Rust")
-        .pool("rayon", locked_version("rayon-core"), start_rayon)
+        .pool("rayon", locked_version("rayon-core"), start_rayon);
+    #[cfg(feature = "gaussian-mixture")]
+    let service = service.task(
+        "gaussian_mixture.fit",
+        Origin::Stock,
+        "ndarray, linfa-linalg",
+        mixture_own::fit,
+    );
+    #[cfg(feature = "svr")]
+    let service = service.task("svr.fit", Origin::Stock, "linfa-svm", svr::fit).task(
+        "svr.predict",
+        Origin::Stock,
+        "linfa-svm",
+        svr::predict,
+    );
+    service
 }

@@ -4,16 +4,16 @@ use linfa_svm::{Svm, SvmValidParams};
 use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params, require};
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
+use crate::folds::{Fold, folds};
 use crate::machines::{Rows, decision_of, decisions, fit as fit_machine, fit_part, training};
 use crate::platt::Sigmoid;
 use crate::svc::{labels, machine_params, require_two};
 
-/// What is learnt from, and the fold that holds each row out.
+/// What is learnt from, and which rows each fold holds out.
 struct Folds {
     x: Array2<f64>,
     y: Vec<usize>,
-    of: Vec<usize>,
-    count: usize,
+    parts: Vec<Fold>,
     params: SvmValidParams<f64, bool>,
 }
 
@@ -27,53 +27,22 @@ impl Folds {
         params: SvmValidParams<f64, bool>,
     ) -> Result<Self, Error> {
         require_two(classes)?;
-        let folds = inputs.i64_1d("folds")?;
-        require(folds.len() == y.len(), || {
-            format!("folds has {} rows; x_train has {}", folds.len(), y.len())
-        })?;
-        let mut ids = folds.to_vec();
-        ids.sort_unstable();
-        ids.dedup();
-        require(ids.len() >= 2, || {
-            format!("folds holds {} fold; awaited at least 2", ids.len())
-        })?;
-        let gapless = (0_i64..).zip(&ids).all(|(awaited, &found)| awaited == found);
-        require(gapless, || {
-            format!("folds holds the numbers {ids:?}; awaited 0, 1, 2 and so on")
-        })?;
-        let of = folds
-            .iter()
-            .map(|&fold| usize::try_from(fold).map_err(Error::bug))
-            .collect::<Result<Vec<_>, _>>()?;
-        let folds = Self {
-            x,
-            y,
-            of,
-            count: ids.len(),
-            params,
-        };
-        for fold in 0..folds.count {
-            let (_, outside) = folds.split(fold);
-            let ones = outside.iter().filter(|&&row| folds.y[row] == 1).count();
-            require(0 < ones && ones < outside.len(), || {
-                format!("folds: the rows outside fold {fold} hold 1 class; awaited 2")
+        let parts = folds(inputs, y.len())?;
+        for (number, part) in parts.iter().enumerate() {
+            let ones = part.fitted.iter().filter(|&&row| y[row] == 1).count();
+            require(0 < ones && ones < part.fitted.len(), || {
+                format!("folds: the rows outside fold {number} hold 1 class; awaited 2")
             })?;
         }
-        Ok(folds)
-    }
-
-    /// The rows of a fold, and all others.
-    fn split(&self, fold: usize) -> (Vec<usize>, Vec<usize>) {
-        (0..self.of.len()).partition(|&row| self.of[row] == fold)
+        Ok(Self { x, y, parts, params })
     }
 
     /// Decision values of each row by the machine that did not see it.
     fn decide(&self) -> Result<Array1<f64>, Error> {
         let mut decision = Array1::zeros(self.y.len());
-        for fold in 0..self.count {
-            let (inside, outside) = self.split(fold);
-            let svm = fit_part(&self.params, &self.x, &self.y, &outside, 1)?;
-            for row in inside {
+        for Fold { fitted, held } in &self.parts {
+            let svm = fit_part(&self.params, &self.x, &self.y, fitted, 1)?;
+            for &row in held {
                 decision[row] = decision_of(&svm, self.x.row(row));
             }
         }
@@ -120,7 +89,7 @@ impl Job for CrossValidate {
         let outputs = Outputs::new()
             .tensor("labels", labels(&self.decision))
             .tensor("decision", self.decision.clone().insert_axis(Axis(1)));
-        Ok(self.folds.receipt(outputs, self.folds.count))
+        Ok(self.folds.receipt(outputs, self.folds.parts.len()))
     }
 }
 
@@ -163,7 +132,7 @@ impl Job for Calibrate {
             .as_ref()
             .ok_or_else(|| Error::bug("nothing was calibrated"))?;
         let outputs = Outputs::new().tensor("proba", probabilities(model, self.x_test.view()));
-        Ok(self.folds.receipt(outputs, self.folds.count + 1))
+        Ok(self.folds.receipt(outputs, self.folds.parts.len() + 1))
     }
 }
 
@@ -197,7 +166,7 @@ impl Job for PredictProba {
         let outputs = Outputs::new()
             .tensor("proba", self.batches.first()?.clone())
             .receipt("rows_predicted", self.batches.size());
-        Ok(self.folds.receipt(outputs, self.folds.count + 1))
+        Ok(self.folds.receipt(outputs, self.folds.parts.len() + 1))
     }
 }
 
@@ -221,22 +190,13 @@ mod tests {
         let mut job = job(array![0, 0, 1, 1, 0, 1], array![0, 1, 0, 1, 2, 2]).unwrap();
         job.step().unwrap();
         assert_eq!(labels(&job.decision), array![0, 0, 1, 1, 0, 1]);
-        let (inside, outside) = job.folds.split(1);
-        assert_eq!((inside, outside.clone()), (vec![1, 3], vec![0, 2, 4, 5]));
-        let svm = fit_part(&job.folds.params, &job.folds.x, &job.folds.y, &outside, 1).unwrap();
+        let svm = fit_part(&job.folds.params, &job.folds.x, &job.folds.y, &[0, 2, 4, 5], 1).unwrap();
         assert!((job.decision[3] - decision_of(&svm, job.folds.x.row(3))).abs() < 1e-12);
     }
 
     #[test]
     fn folds_that_leave_one_class_are_refused() {
-        let y = array![0, 0, 1, 1, 0, 1];
-        for (folds, words) in [
-            (array![0, 0, 0, 0, 0, 0], "folds holds 1 fold"),
-            (array![0, 0, 2, 2, 0, 2], "numbers [0, 2]"),
-            (array![0, 1, 2, 2, 1, 2], "outside fold 2 hold 1 class"),
-        ] {
-            let refusal = job(y.clone(), folds).err().unwrap().to_string();
-            assert!(refusal.contains(words), "{refusal}");
-        }
+        let refusal = job(array![0, 0, 1, 1, 0, 1], array![0, 1, 2, 2, 1, 2]).err().unwrap();
+        assert!(refusal.to_string().contains("outside fold 2 hold 1 class"), "{refusal}");
     }
 }

@@ -7,6 +7,9 @@ use crate::descent::count;
 use crate::nearest::Rows;
 use crate::parts::in_parts;
 
+/// Of other services: none of them is written here.
+const TREES: [&str; 2] = ["kd_tree", "ball_tree"];
+
 /// Training targets, and a prediction out of those of the neighbours.
 pub(crate) trait Decide: Sized + Sync {
     type Pred: Element + Send;
@@ -82,6 +85,11 @@ pub(crate) fn predict<D: Decide>(inputs: &mut Inputs, params: &mut Params) -> Re
         format!("x_test has {columns} columns; x_train has {d}")
     })?;
     require(k <= n, || format!("k is {k}; x_train has {n} rows"))?;
+    if TREES.contains(&index.as_str()) {
+        return Err(Error::unsupported(format!(
+            "rust searches by brute force alone, not by {index}"
+        )));
+    }
     require(index == "brute", || format!("index is {index:?}; awaited \"brute\""))?;
     Ok(KnnPredict {
         rows: Rows::new(x_train),

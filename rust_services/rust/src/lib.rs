@@ -34,7 +34,6 @@ pub fn service() -> Service {
         .task("gd_regression.predict", Origin::InRepo, "none", gd_predict::predict)
         .task("scaler.fit", Origin::InRepo, "none", scaler::fit)
         .task("scaler.transform", Origin::InRepo, "none", scaler::transform)
-        .task("knn_regress.predict", Origin::InRepo, "none", knn::predict)
         .task(
             "knn_classify.predict",
             Origin::InRepo,

@@ -54,6 +54,15 @@ impl Rows {
     /// What each query and row lie apart, (queries, rows) in row-major order.
     fn measure(&self, queries: ArrayView2<'_, f64>, rows: Range<usize>, apart: &mut [f64]) {
         let halves = &self.half_squares[rows.clone()];
+        if queries.nrows() == 1 {
+            let query = queries.row(0);
+            // A product of matrices would first copy the rows into an order of its own, which takes longer than this.
+            let x = self.x.slice(s![rows, ..]);
+            for ((apart, half), row) in apart.iter_mut().zip(halves).zip(x.outer_iter()) {
+                *apart = half - row.dot(&query);
+            }
+            return;
+        }
         for line in apart.chunks_exact_mut(rows.len()) {
             line.copy_from_slice(halves);
         }

@@ -72,7 +72,8 @@ impl Error {
         Self::new(Reason::Bug, message.to_string())
     }
 
-    pub(crate) fn unsupported(message: impl Into<String>) -> Self {
+    /// The task is known, but not with these parameters or data: the cell is not measured, and says why.
+    pub fn unsupported(message: impl Into<String>) -> Self {
         Self::new(Reason::Unsupported, message)
     }
 
