@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from classical import classical
 from mlfleet import datasets, tasks
-from mlfleet.catalogue import load_suite
 from mlfleet.errors import UsageError
 from mlfleet.model import Param
 from mlfleet.tasks.base import Case, Task
@@ -26,7 +26,7 @@ PARTS: dict[str, dict[str, int]] = {
     "gd_regression.predict": {"rows": 3000, "test_rows": 300},
     "gd_regression.fit": {"rows": 3000},
 }
-WORKLOADS = {w.name: w for w in load_suite("classical").workloads if w.task.partition(".")[0] in FAMILIES}
+WORKLOADS = classical(*FAMILIES)
 
 Outputs = Mapping[str, np.ndarray[Any, Any]]
 

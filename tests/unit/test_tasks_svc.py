@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from classical import classical
 from mlfleet import datasets, tasks
-from mlfleet.catalogue import load_suite
 from mlfleet.datasets import goldens
 from mlfleet.errors import HostError, UsageError
 from mlfleet.golden_maker import golden_cases
@@ -19,9 +19,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import NearestCentroid
 from sklearn.svm import SVC
 
-WORKLOADS = {
-    w.name: w for w in load_suite("classical").workloads if w.task.startswith(("svc.", "svc_ovo.", "svc_ovr."))
-}
+WORKLOADS = classical("svc", "svc_ovo", "svc_ovr")
 BINARY = "svc.fit-breast_cancer-rbf"
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 

@@ -99,7 +99,7 @@ def _histogram(binned: Bins, rows: Integers, gradients: Floats, curvatures: Floa
     places = (binned[rows].astype(np.int64) + np.arange(columns) * (BINS + 1)).ravel()
     weights = [np.repeat(values[rows], columns) for values in (gradients, curvatures)]
     sums = [np.bincount(places, weight, columns * (BINS + 1)) for weight in (*weights, None)]
-    return np.stack(sums).reshape(3, columns, BINS + 1)
+    return np.stack(sums).astype(np.float64).reshape(3, columns, BINS + 1)
 
 
 def _best(histogram: Floats) -> tuple[float, tuple[int, int]]:

@@ -1,6 +1,6 @@
 """The folds of every `*.cross_validate`: delivered, so that no library's splitter decides which rows are held out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def out_of_fold(ids: Integers, answer: Callable[[Integers, Integers], Floats]) -
     return found
 
 
-def per_fold(ids: Integers, score: Callable[[Integers], Metrics]) -> Metrics:
+def per_fold(ids: Integers, score: Callable[[Integers], Mapping[str, float | None]]) -> Metrics:
     """Metrics of each fold's rows as `<name>_fold_<number>`, their mean as `<name>`, their population std as `_std`.
 
     None where a fold has none.
