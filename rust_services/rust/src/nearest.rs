@@ -91,9 +91,9 @@ impl Kept {
     }
 
     /// The rows from `start` on.
+    #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator would branch at each lane")]
     fn look_at(&mut self, start: usize, apart: &[f64]) {
         for (lanes, place) in apart.chunks(LANES).zip((start..).step_by(LANES)) {
-            // Without a branch for each, so that all lanes are compared at once.
             if lanes
                 .iter()
                 .fold(false, |nearer, &distance| nearer | (distance < self.limit))
