@@ -23,7 +23,7 @@ MEMORY_BOUND_CACHES = 2
 # time(2k) / time(k), of so many pairs, each try anew: one burst of a neighbour can skew a whole try, not all.
 LINEAR_LOW, LINEAR_HIGH = 1.7, 2.3
 LINEAR_PAIRS = 5
-LINEAR_TRIES = 3
+LINEAR_TRIES = 5
 # A try that waited for a CPU for more than this share of it shows nothing, but for what is linear all the same.
 LINEAR_WAITED_SHARE = 0.05
 # CPU time of a sample from which on it tells more than the handling of its call, about 1 ms.
