@@ -194,6 +194,8 @@ def test_the_lock_of_an_image_is_found_by_what_it_was_built_from(root):
     old, today = source_digest(tree.service, tree.root), source_digest(SERVICE, root)
     assert lock_of_source(SERVICE, "0.7.1", old, root) == b"for 0.7.1"
     assert lock_of_source(SERVICE, "0.8.1", today, root) == b"today"
+    # A tag of the user's own is no version.
+    assert lock_of_source(SERVICE, "mine", today, root) == b"today"
     # Another's image of that tag, or the tree has been laid out anew since.
     assert lock_of_source(SERVICE, "0.7.1", "another", root) is None
     assert lock_of_source(SERVICE, "0.6.1", None, root) is None

@@ -5,6 +5,8 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from packaging.version import InvalidVersion, Version
+
 from mlfleet.builders.layers import layer_folder
 from mlfleet.builders.source import files_of, service_folder, sources
 from mlfleet.builders.versions.table import NO_LAYER, Row, row_of
@@ -46,9 +48,9 @@ class Tree:
 def tree_of(service: Service, version: str, package: str, root: Path, cache: Path | None = None) -> Tree:
     """Where that version's tree lies; nothing is made yet.
 
-    Raises HostError for what can be no tag, and for a version that the adapter's table refuses.
+    Raises HostError for what can be no tag or is no version, and for a version that the adapter's table refuses.
     """
-    if not _TAG.fullmatch(version):
+    if not (_TAG.fullmatch(version) and _is_version(version)):
         raise HostError(f"{version!r} is no version; awaited one such as {service.tag}")
     row = row_of(service.key, version, service_folder(service, root))
     name = service.image.rpartition(":")[0]
@@ -61,6 +63,15 @@ def tree_of(service: Service, version: str, package: str, root: Path, cache: Pat
         row=row,
         root=(cache or cache_folder()) / "versions" / f"{service.key}-{version}",
     )
+
+
+def _is_version(text: str) -> bool:
+    """A tag may be any word of the user's."""
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
 
 
 def lay_out(tree: Tree, root: Path) -> None:
