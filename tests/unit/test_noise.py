@@ -125,6 +125,19 @@ def test_waiting_is_pressure_or_else_that_of_the_threads():
     assert cpu_wait_ns(turn(cpu_pressure=5).readings | {Name.CPU_WAIT.value: Reading(7, "us", "x")}) == 5000
 
 
+def test_without_pressure_waiting_in_run_queues_is_pressure():
+    """Of 1 s of two CPUs 10 %; beside a pressure that is known it proves nothing."""
+
+    def waiting(us, pressure):
+        one = turn(cpu_pressure=pressure)
+        readings = one.readings | {Name.CPU_WAIT.value: Reading(us, "us", "schedstat")}
+        return known_flags(replace(one, readings=readings), CPUS, Limits())
+
+    assert waiting(200_000, None) == ()
+    assert waiting(200_001, None) == ("pressure",)
+    assert waiting(200_001, 0) == ()
+
+
 def test_shares_are_of_the_window_and_its_cpus():
     assert shares(turn(), CPUS) == pytest.approx(
         {"stolen": 0, "pressure": 0.04, "memory_pressure": 0, "foreign": 0.05, "load": 0.025, "wait": 0.04 / 1.2}

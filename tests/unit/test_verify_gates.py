@@ -73,6 +73,8 @@ NOISY = [
     ("stolen", {Name.SET_STEAL: S}),
     ("pressure", {Name.CPU_PRESSURE: 10_000}),
     ("pressure", {Name.MEMORY_PRESSURE: 10_000}),
+    # Fakes read no pressure.
+    ("pressure", {Name.CPU_WAIT: 10_000}),
     ("foreign", {Name.SET_BUSY: S}),
     ("load", {Name.OTHERS_BUSY: S, Name.OTHER_CPUS: 3}),
     ("faults", {Name.MAJOR_FAULTS: 1}),
@@ -101,6 +103,15 @@ def test_a_limit_below_its_starting_value_is_named(tmp_path):
 
     found = differences(write_run(tmp_path / "run", PAIR, planned=loud))
     assert [one.field for one in found] == ["constants.noise_limits.load"]
+
+
+def test_a_run_of_before_queues_were_a_limit_owes_no_flag_of_them(tmp_path):
+    def older(run):
+        kept = {name: value for name, value in flagging(run).constants.items() if name != "noise_limits.queued"}
+        return replace(run, constants=kept)
+
+    queued = once(reads(**{Name.CPU_WAIT.value: 10_000}))
+    assert differences(write_run(tmp_path / "run", PAIR, planned=older, change=queued)) == []
 
 
 @pytest.mark.parametrize("by", ["throttled", "stolen", "hot", "gap"])

@@ -3,6 +3,7 @@
 A reading that is null proves nothing. Limits are those that the run was begun with, never below the starting values.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -24,6 +25,7 @@ STARTING: Mapping[str, float] = {
     "memory_pressure": 0.01,
     "foreign": 0.10,
     "load": 0.20,
+    "queued": 0.10,
     "compute": 0.05,
     "memory": 0.10,
     "trial_wait": 0.5,
@@ -52,7 +54,9 @@ def limits_of(run: Run) -> dict[str, float] | None:
     known = {name: constants.get(_RECORDED + name) for name in STARTING}
     if all(node is None for node in known.values()):
         return None
-    return {name: node.number() if node else STARTING[name] for name, node in known.items()}
+    found = {name: node.number() if node else STARTING[name] for name, node in known.items()}
+    # Runs recorded before waiting in run queues was a flag have no limit of it.
+    return found | ({} if known["queued"] else {"queued": math.inf})
 
 
 def check_machine(run: Run, trials: Sequence[Trial], findings: Findings) -> None:
@@ -122,7 +126,8 @@ def flags_of(turn: Turn, cpus: int, limits: Mapping[str, float]) -> set[str]:
         "throttled": (turn.reading("throttled_periods") or 0) > 0,
         "stolen": steal is not None and steal > max(TWO_TICKS_NS, limits["stolen"] * both),
         "pressure": (pressure or 0) * 1000 > limits["pressure"] * window
-        or (memory or 0) * 1000 > limits["memory_pressure"] * window,
+        or (memory or 0) * 1000 > limits["memory_pressure"] * window
+        or (pressure is None and (turn.waited or 0) > limits["queued"] * both),
         "foreign": foreign is not None and foreign > max(TWO_TICKS_NS * cpus, limits["foreign"] * both),
         "load": bool(other_cpus) and (others or 0) > limits["load"] * window * (other_cpus or 0),
         "faults": (turn.reading("major_faults") or 0) > 0,
