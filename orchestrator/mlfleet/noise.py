@@ -18,11 +18,9 @@ TICK_NS = 10_000_000
 TICKS = 2
 # Longest silence of the sampler.
 GAP_NS = 1_000_000_000
-# Starting values of the limits: shares of the turn, or of the turn times its CPUs. On a quiet virtual machine pressure
-# was 0 to 4 %, with a neighbour 42 to 100 %; foreign CPU time -3 to 5 %, with a neighbour 39 to 54 %.
-STOLEN, PRESSURE, MEMORY_PRESSURE, FOREIGN, LOAD = 0.01, 0.05, 0.01, 0.10, 0.20
-# Where there is no pressure: what its threads waited in run queues. Quiet 0.002, beside a neighbour 0.17 to 0.56.
-QUEUED = 0.10
+# Starting values of the limits: shares of the turn, or of the turn times its CPUs. On a quiet virtual machine waiting
+# was 0 to 4 %, with a neighbour 17 to 100 %; foreign CPU time -3 to 5 %, with a neighbour 39 to 54 %.
+STOLEN, WAITING, MEMORY_PRESSURE, FOREIGN, LOAD = 0.01, 0.05, 0.01, 0.10, 0.20
 # Distances of a sentinel from the run's median: 0 to 1 % and 1 to 3 % of quiet readings lay beyond.
 COMPUTE, MEMORY = 0.05, 0.10
 # Of a whole trial: waiting for a CPU as a share of CPU time (quiet at most 0.39, beside a neighbour from 1.04 on), and
@@ -38,11 +36,10 @@ class Limits:
     """Beyond these a turn is flagged, or a trial disturbed; each is the starting value or this host's own."""
 
     stolen: float = STOLEN
-    pressure: float = PRESSURE
+    waiting: float = WAITING
     memory_pressure: float = MEMORY_PRESSURE
     foreign: float = FOREIGN
     load: float = LOAD
-    queued: float = QUEUED
     compute: float = COMPUTE
     memory: float = MEMORY
     trial_wait: float = TRIAL_WAIT
@@ -102,14 +99,8 @@ def known_flags(turn: Turn, cpus: int, limits: Limits) -> tuple[TurnFlag, ...]:
     beyond: dict[TurnFlag, bool] = {
         "throttled": (value_of(readings, Name.THROTTLED_PERIODS) or 0) > 0,
         "stolen": share.get("stolen", 0.0) > max(tick / cpus, limits.stolen),
-        "pressure": any(
-            share.get(name, 0.0) > limit
-            for name, limit in {
-                "pressure": limits.pressure,
-                "memory_pressure": limits.memory_pressure,
-                "queued": limits.queued,
-            }.items()
-        ),
+        "pressure": share.get("waiting", 0.0) > limits.waiting
+        or share.get("memory_pressure", 0.0) > limits.memory_pressure,
         "foreign": share.get("foreign", 0.0) > max(tick, limits.foreign),
         "load": share.get("load", 0.0) > limits.load,
         "faults": (value_of(readings, Name.MAJOR_FAULTS) or 0) > 0,
@@ -127,12 +118,9 @@ def shares(turn: Turn, cpus: int) -> dict[str, float]:
     readings, window = turn.readings, window_ns(turn)
     busy, own = value_of(readings, Name.SET_BUSY), value_of(readings, Name.CPU)
     waited, others = cpu_wait_ns(readings), value_of(readings, Name.OTHER_CPUS)
-    pressure = value_of(readings, Name.CPU_PRESSURE)
     found = {
         "stolen": _over(value_of(readings, Name.SET_STEAL), window * cpus),
-        "pressure": _over(pressure, window / 1000),
-        # Of pressure the kernel tells when any thread waited; of run queues how long each did.
-        "queued": _over(waited, window * cpus) if pressure is None else None,
+        "waiting": _over(_waited_for_others(turn, cpus, waited, own), window),
         "memory_pressure": _over(value_of(readings, Name.MEMORY_PRESSURE), window / 1000),
         "foreign": None if busy is None or own is None else (busy - own) / (window * cpus),
         "load": _over(value_of(readings, Name.OTHERS_BUSY), window * (others or 0)),
@@ -153,6 +141,15 @@ def cpu_wait_ns(readings: Mapping[str, Reading]) -> int | None:
     known = (value_of(readings, name) for name in (Name.CPU_PRESSURE, Name.CPU_WAIT))
     found = next((value for value in known if value is not None), None)
     return None if found is None else found * 1000
+
+
+def _waited_for_others(turn: Turn, cpus: int, waited: int | None, own: int | None) -> int | None:
+    """In ns. A thread that waits behind another of its service is disturbed by nobody, and counts as waiting all the
+    same: others had no more of the call's CPU time than the service had not.
+    """
+    if waited is None or own is None:
+        return waited
+    return min(waited, max((turn.received_ns - turn.sent_ns) * cpus - own, 0))
 
 
 def value_of(readings: Mapping[str, Reading], name: Name) -> int | None:

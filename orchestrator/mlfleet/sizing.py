@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from mlfleet import gates
 from mlfleet.catalogue import Suite
 from mlfleet.runfile import Contestant, PlannedWorkload
 from mlfleet.schedule import LATENCY_CAP_NS, LATENCY_SAMPLES, RULES, Rules, S
 from mlfleet.schedule import WARM_UP_ITERATIONS as WARM_UP
 
-# Of a trial that launches, prepares, collects and removes next to nothing.
-_TRIAL_S = 0.5
+# Of a trial that prepares, collects and removes next to nothing: 0.31 s in docker.
+_TRIAL_S = 0.3
 # Payloads are digested twice, decoded once and read once by the orchestrator.
 _PAYLOAD_BYTES_PER_S = 150e6
 # cold, and the two samples with which calibration of a long iteration ends.
@@ -17,12 +18,15 @@ _FIRST = 3
 # Blocks where looks do not fit a limit: the first look's, then the fewest of which there is an interval.
 _FEWER_BLOCKS = (10, 5)
 # Of a limit that the user set so much is planned with: busy machines disturb blocks, which are measured again.
-PLANNED_SHARE = 0.9
+PLANNED_SHARE = 0.95
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one block of a workload costs, how many there are at most, and what they may take together."""
+    """What one block of a workload costs, how many there are at most, and what they may take together.
+
+    `first_s`: what the gates of first trials add, once.
+    """
 
     workload: str
     frameworks: tuple[str, ...]
@@ -30,10 +34,11 @@ class Cost:
     blocks: int
     # None: its blocks are fixed, all of them are measured.
     budget_s: float | None = None
+    first_s: float = 0.0
 
     def total(self, blocks: int) -> float:
         """Seconds of that many blocks, or of all there are; the block that spends the budget is finished."""
-        spent = min(blocks, self.blocks) * self.seconds
+        spent = self.first_s + min(blocks, self.blocks) * self.seconds
         return spent if self.budget_s is None else min(spent, self.budget_s + self.seconds)
 
 
@@ -59,6 +64,13 @@ def trial_seconds(start_s: float, payload_bytes: int, iteration_s: float, rules:
     warm_up_s = max(rules.warm_up_ns / S, WARM_UP * iteration_s)
     turns_s = rules.turns * (1 + rules.timed) * sample_s
     return start_s + _TRIAL_S + payload_bytes / _PAYLOAD_BYTES_PER_S + _FIRST * iteration_s + warm_up_s + turns_s
+
+
+def first_trial_seconds(iteration_s: float, rules: Rules) -> float:
+    """What a cell's first trial adds: pairs of k and 2k iterations, and a second of silence."""
+    sample_s = max(rules.sample_ns / S, iteration_s)
+    linear_s = 3 * gates.LINEAR_PAIRS * sample_s if sample_s < gates.LINEAR_LONGEST_NS / S else 0.0
+    return linear_s + 2 * gates.IDLE_HALF_S
 
 
 def narrower(suite: Suite) -> Iterator[Suite]:
@@ -102,7 +114,9 @@ def costs(
         ]
         looked = looks and planned.blocks is None
         budget_s = (planned.budget_s or suite.budget_seconds) if looked else None
-        found.append(Cost(name, tuple(planned.cells), sum(trials), most_blocks(planned, blocks, looks), budget_s))
+        first_s = len(trials) * first_trial_seconds(iteration_s, RULES[suite.schedule])
+        most = most_blocks(planned, blocks, looks)
+        found.append(Cost(name, tuple(planned.cells), sum(trials), most, budget_s, first_s))
     return found
 
 

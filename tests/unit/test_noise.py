@@ -125,22 +125,33 @@ def test_waiting_is_pressure_or_else_that_of_the_threads():
     assert cpu_wait_ns(turn(cpu_pressure=5).readings | {Name.CPU_WAIT.value: Reading(7, "us", "x")}) == 5000
 
 
-def test_without_pressure_waiting_in_run_queues_is_pressure():
-    """Of 1 s of two CPUs 10 %; beside a pressure that is known it proves nothing."""
-
-    def waiting(us, pressure):
+def test_without_pressure_waiting_in_run_queues_flags_a_turn():
+    def queued(us, pressure):
         one = turn(cpu_pressure=pressure)
-        readings = one.readings | {Name.CPU_WAIT.value: Reading(us, "us", "schedstat")}
-        return known_flags(replace(one, readings=readings), CPUS, Limits())
+        more = {Name.CPU_WAIT.value: Reading(us, "us", "schedstat")}
+        return known_flags(replace(one, readings=one.readings | more), CPUS, Limits())
 
-    assert waiting(200_000, None) == ()
-    assert waiting(200_001, None) == ("pressure",)
-    assert waiting(200_001, 0) == ()
+    assert queued(50_000, None) == ()
+    assert queued(50_001, None) == ("pressure",)
+    assert queued(50_001, 0) == ()
+
+
+def test_no_more_was_waited_for_others_than_the_call_had_cpus_beside_its_own():
+    """Of 998 ms of one CPU the service had all but 50 ms: a thread of its own waited longer, and not for others."""
+    waits = {"cpu_pressure": 500_000, "set_busy": 950 * MS}
+
+    def alone(own_ms):
+        return known_flags(turn(cpu=own_ms * MS, **waits), 1, Limits())
+
+    assert alone(948) == ()
+    assert alone(947) == ("pressure",)
+    assert alone(2000) == ()
+    assert known_flags(turn(**waits | {"cpu": None}), 1, Limits()) == ("pressure",)
 
 
 def test_shares_are_of_the_window_and_its_cpus():
     assert shares(turn(), CPUS) == pytest.approx(
-        {"stolen": 0, "pressure": 0.04, "memory_pressure": 0, "foreign": 0.05, "load": 0.025, "wait": 0.04 / 1.2}
+        {"stolen": 0, "waiting": 0.04, "memory_pressure": 0, "foreign": 0.05, "load": 0.025, "wait": 0.04 / 1.2}
     )
     alone = turn(other_cpus=0, others_busy=0)
     assert "load" not in shares(alone, 4)

@@ -3,7 +3,7 @@
 import pytest
 from mlfleet.catalogue import load_suite
 from mlfleet.schedule import RULES
-from mlfleet.sizing import Cost, fit, latency_seconds, narrower, trial_seconds
+from mlfleet.sizing import Cost, first_trial_seconds, fit, latency_seconds, narrower, trial_seconds
 
 COSTS = (
     Cost("a", ("sklearn", "linfa"), 10.0, 5),
@@ -43,9 +43,16 @@ def test_a_run_that_looks_is_forecast_to_its_first_look_and_at_most():
     assert fit((quick, slow, control), 10, None).first_look_s == 710
 
 
-@pytest.mark.parametrize(("iteration_s", "low", "high"), [(0.0, 3.0, 4.0), (1.0, 12.9, 13.1)])
+@pytest.mark.parametrize(("iteration_s", "low", "high"), [(0.0, 2.8, 2.9), (1.0, 12.7, 12.9)])
 def test_a_trial_is_its_start_payload_and_iterations(iteration_s, low, high):
     assert low < trial_seconds(1.0, 75_000_000, iteration_s, RULES["short"]) < high
+
+
+@pytest.mark.parametrize(("iteration_s", "seconds"), [(0.0, 1.075), (0.1, 2.5), (1.0, 1.0)])
+def test_a_first_trial_adds_its_gates_once(iteration_s, seconds):
+    """Five pairs of k and 2k samples, unless one lasts a second, and a second of silence."""
+    assert first_trial_seconds(iteration_s, RULES["short"]) == pytest.approx(seconds)
+    assert Cost("a", ("x",), 10.0, 5, first_s=seconds).total(3) == 30.0 + seconds
 
 
 def test_a_latency_turn_costs_its_single_iterations_unless_it_is_not_taken():

@@ -168,7 +168,7 @@ def test_where_times_are_not_compared_the_machine_is_not_judged(fleet):
 
 def test_the_limits_are_the_hosts_own(fleet):
     fleet.readings["two"] = NEIGHBOUR
-    fleet.limits = Limits.fitted({"foreign": 2.0, "pressure": 2.0, "wait": 50.0})
+    fleet.limits = Limits.fitted({"foreign": 2.0, "waiting": 2.0, "wait": 50.0})
     record = run(fleet)[1]
     assert (record.verdict, record.turns[0].flags) == (Verdict.OK, ())
 

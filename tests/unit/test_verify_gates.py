@@ -73,7 +73,7 @@ NOISY = [
     ("stolen", {Name.SET_STEAL: S}),
     ("pressure", {Name.CPU_PRESSURE: 10_000}),
     ("pressure", {Name.MEMORY_PRESSURE: 10_000}),
-    # Fakes read no pressure.
+    # Without its cgroup's pressure.
     ("pressure", {Name.CPU_WAIT: 10_000}),
     ("foreign", {Name.SET_BUSY: S}),
     ("load", {Name.OTHERS_BUSY: S, Name.OTHER_CPUS: 3}),
@@ -105,9 +105,9 @@ def test_a_limit_below_its_starting_value_is_named(tmp_path):
     assert [one.field for one in found] == ["constants.noise_limits.load"]
 
 
-def test_a_run_of_before_queues_were_a_limit_owes_no_flag_of_them(tmp_path):
+def test_the_flags_of_an_older_rule_are_not_judged(tmp_path):
     def older(run):
-        kept = {name: value for name, value in flagging(run).constants.items() if name != "noise_limits.queued"}
+        kept = {name: value for name, value in flagging(run).constants.items() if name != "noise_limits.waiting"}
         return replace(run, constants=kept)
 
     queued = once(reads(**{Name.CPU_WAIT.value: 10_000}))

@@ -3,7 +3,6 @@
 A reading that is null proves nothing. Limits are those that the run was begun with, never below the starting values.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -21,11 +20,10 @@ GAP_NS = 1_000_000_000
 # Starting values, as shares of the turn, or of the turn times its CPUs.
 STARTING: Mapping[str, float] = {
     "stolen": 0.01,
-    "pressure": 0.05,
+    "waiting": 0.05,
     "memory_pressure": 0.01,
     "foreign": 0.10,
     "load": 0.20,
-    "queued": 0.10,
     "compute": 0.05,
     "memory": 0.10,
     "trial_wait": 0.5,
@@ -49,21 +47,19 @@ class Usual:
 
 
 def limits_of(run: Run) -> dict[str, float] | None:
-    """The limits of a run; None of one that was recorded before turns were flagged."""
+    """The limits of a run; None of one that was recorded before turns were flagged by them."""
     constants = run.body["constants"]
     known = {name: constants.get(_RECORDED + name) for name in STARTING}
-    if all(node is None for node in known.values()):
+    if known["waiting"] is None:
         return None
-    found = {name: node.number() if node else STARTING[name] for name, node in known.items()}
-    # Runs recorded before waiting in run queues was a flag have no limit of it.
-    return found | ({} if known["queued"] else {"queued": math.inf})
+    return {name: node.number() if node else STARTING[name] for name, node in known.items()}
 
 
 def check_machine(run: Run, trials: Sequence[Trial], findings: Findings) -> None:
     """Every turn has the flags that its readings give; no trial that is ok was disturbed."""
     limits = limits_of(run)
     if limits is None:
-        findings.note("this run was recorded before turns were flagged: flags were not verified")
+        findings.note("this run was recorded before turns were flagged as they are now: flags were not verified")
         return
     for name, least in STARTING.items():
         findings.rule(
@@ -119,15 +115,14 @@ def _flags(trial: Trial, turn: Turn, cpus: int, limits: Mapping[str, float], fin
 def flags_of(turn: Turn, cpus: int, limits: Mapping[str, float]) -> set[str]:
     """What the readings of a turn say."""
     window, both = turn.window, turn.window * cpus
-    pressure, memory = turn.reading("cpu_pressure_us"), turn.reading("memory_pressure_us")
+    waited, memory = _waited_for_others(turn, cpus), turn.reading("memory_pressure_us")
     others, other_cpus = turn.reading("others_busy_ns"), turn.reading("other_cpus")
     steal, foreign = turn.reading("set_steal_ns"), _foreign(turn)
     beyond = {
         "throttled": (turn.reading("throttled_periods") or 0) > 0,
         "stolen": steal is not None and steal > max(TWO_TICKS_NS, limits["stolen"] * both),
-        "pressure": (pressure or 0) * 1000 > limits["pressure"] * window
-        or (memory or 0) * 1000 > limits["memory_pressure"] * window
-        or (pressure is None and (turn.waited or 0) > limits["queued"] * both),
+        "pressure": waited > limits["waiting"] * window
+        or (memory or 0) * 1000 > limits["memory_pressure"] * window,
         "foreign": foreign is not None and foreign > max(TWO_TICKS_NS * cpus, limits["foreign"] * both),
         "load": bool(other_cpus) and (others or 0) > limits["load"] * window * (other_cpus or 0),
         "faults": (turn.reading("major_faults") or 0) > 0,
@@ -135,6 +130,12 @@ def flags_of(turn: Turn, cpus: int, limits: Mapping[str, float]) -> set[str]:
         "gap": (turn.reading("sampler_gap_ns") or 0) > GAP_NS,
     }
     return {flag for flag, is_so in beyond.items() if is_so}
+
+
+def _waited_for_others(turn: Turn, cpus: int) -> int:
+    """In ns: never more than the CPU time of its call that the service itself did not use."""
+    waited, own = turn.waited or 0, turn.reading("cpu_ns")
+    return waited if own is None else min(waited, max((turn.received - turn.sent) * cpus - own, 0))
 
 
 def disturbances(turns: Sequence[Turn], cpus: int, limits: Mapping[str, float]) -> set[str]:
