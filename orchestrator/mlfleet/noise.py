@@ -144,8 +144,9 @@ def cpu_wait_ns(readings: Mapping[str, Reading]) -> int | None:
 
 
 def _waited_for_others(turn: Turn, cpus: int, waited: int | None, own: int | None) -> int | None:
-    """In ns. A thread that waits behind another of its service is disturbed by nobody, and counts as waiting all the
-    same: others had no more of the call's CPU time than the service had not.
+    """In ns, at most what others can have had of the call: all CPU time but the service's own.
+
+    A thread that waits behind another of its service counts as waiting, too, and nobody disturbed it.
     """
     if waited is None or own is None:
         return waited

@@ -71,10 +71,10 @@ def once(change, block=2, framework="sklearn"):
 NOISY = [
     ("throttled", {Name.THROTTLED_PERIODS: 1}),
     ("stolen", {Name.SET_STEAL: S}),
-    ("pressure", {Name.CPU_PRESSURE: 10_000}),
+    ("pressure", {Name.CPU_PRESSURE: 10_000, Name.CPU: 1}),
     ("pressure", {Name.MEMORY_PRESSURE: 10_000}),
     # Without its cgroup's pressure.
-    ("pressure", {Name.CPU_WAIT: 10_000}),
+    ("pressure", {Name.CPU_WAIT: 10_000, Name.CPU: 1}),
     ("foreign", {Name.SET_BUSY: S}),
     ("load", {Name.OTHERS_BUSY: S, Name.OTHER_CPUS: 3}),
     ("faults", {Name.MAJOR_FAULTS: 1}),
@@ -152,6 +152,31 @@ def test_an_unusual_sentinel_flags_its_turn_in_what_was_published(tmp_path, monk
     monkeypatch.setattr(noise, "COMPUTE", 10.0)
     monkeypatch.setattr(mlfleet.table, "turn_flags", lambda turn, _: turn.flags)
     assert {"flagged.turns", "unflagged.blocks"} <= in_report(make(tmp_path / "run"))
+
+
+def test_flags_are_published_in_one_order(tmp_path):
+    """`sentinel`, which only the whole run can tell, before `faults`, which the turn was recorded with."""
+
+    def unusual(record):
+        ns = 1100 if (record.trial.framework, record.trial.block) == ("linfa", 3) else 1000
+        usual = Sentinel(Reading(ns, "ns", "sha256"), Reading(5000, "ns", "copy"))
+        faulty = reads(flags=("faults",), **{Name.MAJOR_FAULTS.value: 1})(record)
+        return replace(faulty, turns=(replace(faulty.turns[0], sentinel=(usual, usual)),))
+
+    folder = write_run(tmp_path / "run", PAIR, planned=flagging, change=unusual)
+    assert "sentinel faults" in (folder / "benchmark_results_complete.csv").read_text()
+    assert differences(folder) == []
+
+
+def test_a_turn_costs_from_thaw_to_freeze(tmp_path):
+    def longer(record):
+        turn = record.turns[0]
+        first = replace(turn, thawed_ns=turn.sent_ns - 3_000_000, frozen_ns=turn.received_ns + 2_000_000)
+        return replace(record, turns=(first, replace(first, number=2)))
+
+    folder = write_run(tmp_path / "run", PAIR, blocks=10, planned=flagging, change=longer)
+    assert json.loads((folder / JSON).read_text())["advice"][0]["turn_s"] > 0
+    assert "turn_s" not in in_report(folder)
 
 
 def claims(**parts):

@@ -111,7 +111,7 @@ def _advice(cells: Sequence[Sequence[Trial]]) -> dict[str, Json]:
     within = fmean(fmean(_variance(trial) for trial in trials) for trials in counted)
     between = fmean(_between(trials) for trials in counted)
     trial_ns = fmean(median(_launched_ns(trial) for trial in trials) for trials in counted)
-    turn_ns = fmean(median(median(turn.received - turn.sent for turn in one.turns) for one in mine) for mine in counted)
+    turn_ns = fmean(median(median(turn.window for turn in one.turns) for one in mine) for mine in counted)
     said |= {
         "sd_between_turns": math.sqrt(within),
         "sd_between_trials": math.sqrt(max(between, 0.0)),

@@ -15,6 +15,8 @@ from mlfleet.verify.plan import Run
 from mlfleet.verify.trials import Trial, Turn
 
 AUDITS = "audits.jsonl"
+# Flags that are published behind `sentinel`.
+_BEHIND = frozenset({"faults", "hot", "gpu_shared", "gap", "peers_running"})
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def _flagged(run: Run, trials: Sequence[Trial]) -> list[Trial]:
     def whole(turn: Turn) -> Turn:
         if "sentinel" in turn.flags or not is_unusual(turn, middle, limits):
             return turn
-        return replace(turn, flags=(*turn.flags, "sentinel"))
+        before = [flag for flag in turn.flags if flag not in _BEHIND]
+        return replace(turn, flags=(*before, "sentinel", *turn.flags[len(before) :]))
 
     return [replace(trial, turns=tuple(whole(turn) for turn in trial.turns)) for trial in trials]

@@ -47,10 +47,10 @@ class Usual:
 
 
 def limits_of(run: Run) -> dict[str, float] | None:
-    """The limits of a run; None of one that was recorded before turns were flagged by them."""
+    """The limits of a run; None of one that was recorded before turns were flagged."""
     constants = run.body["constants"]
     known = {name: constants.get(_RECORDED + name) for name in STARTING}
-    if known["waiting"] is None:
+    if all(node is None for node in known.values()):
         return None
     return {name: node.number() if node else STARTING[name] for name, node in known.items()}
 
@@ -58,7 +58,7 @@ def limits_of(run: Run) -> dict[str, float] | None:
 def check_machine(run: Run, trials: Sequence[Trial], findings: Findings) -> None:
     """Every turn has the flags that its readings give; no trial that is ok was disturbed."""
     limits = limits_of(run)
-    if limits is None:
+    if limits is None or run.body["constants"].get(f"{_RECORDED}waiting") is None:
         findings.note("this run was recorded before turns were flagged as they are now: flags were not verified")
         return
     for name, least in STARTING.items():
@@ -121,8 +121,7 @@ def flags_of(turn: Turn, cpus: int, limits: Mapping[str, float]) -> set[str]:
     beyond = {
         "throttled": (turn.reading("throttled_periods") or 0) > 0,
         "stolen": steal is not None and steal > max(TWO_TICKS_NS, limits["stolen"] * both),
-        "pressure": waited > limits["waiting"] * window
-        or (memory or 0) * 1000 > limits["memory_pressure"] * window,
+        "pressure": waited > limits["waiting"] * window or (memory or 0) * 1000 > limits["memory_pressure"] * window,
         "foreign": foreign is not None and foreign > max(TWO_TICKS_NS * cpus, limits["foreign"] * both),
         "load": bool(other_cpus) and (others or 0) > limits["load"] * window * (other_cpus or 0),
         "faults": (turn.reading("major_faults") or 0) > 0,
