@@ -17,6 +17,7 @@ from mlfleet.model import (
     Identity,
     Metric,
     Param,
+    Reading,
     Roof,
     Service,
     Setting,
@@ -59,6 +60,8 @@ class Contestant:
     # Seconds of its last build, and what that began from; None where nothing is known, and then why.
     build_s: float | None = None
     build_note: str = "this run kept no build times"
+    # Of an image, its layers that no other service of the run has; None: recorded before it was kept.
+    own_size: Reading | None = None
 
     @property
     def version(self) -> str:

@@ -41,6 +41,7 @@ class Progress(Protocol):
 def cells_of(run: RunFile) -> dict[tuple[str, str], Cell]:
     """Every cell of the plan by workload and framework, its payload made again and checked against the plan."""
     cells: dict[tuple[str, str], Cell] = {}
+    met: set[str] = set()
     for planned in run.workloads:
         if not planned.cells:
             continue
@@ -64,7 +65,10 @@ def cells_of(run: RunFile) -> dict[tuple[str, str], Cell]:
                 rules=RULES["short" if run.schedule == "short" else "standard"],
                 least_ns=least_ns(planned.bound, run.roof),
                 latency=run.latency and not planned.control,
+                # What a service holds before it is given any data is the same in all of them.
+                idle=framework not in met,
             )
+            met.add(framework)
     return cells
 
 

@@ -27,6 +27,8 @@ HEADROOM = 1.25
 # A later trial's median sample may be this much longer than the calibrated one before k is chosen anew.
 DRIFT = 4.0
 WARM_UP_ITERATIONS = 3
+# Memory at rest is read so long after SERVING: what a service still sets up by itself is there.
+IDLE_NS = S
 # Single iterations of a latency turn: enough for a 99th percentile. None is taken where they would last longer than the
 # cap.
 LATENCY_SAMPLES = 200

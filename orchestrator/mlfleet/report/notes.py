@@ -72,6 +72,14 @@ def build_size(environment: Environment, contestant: Contestant) -> str:
     return f"{own}, {share} shared ({contestant.service.layer})"
 
 
+def own_layers(contestant: Contestant) -> str:
+    """What of its image no other service of the run has."""
+    own = contestant.own_size
+    if own is None:
+        return "none: not_recorded"
+    return f"none: {own.reason}" if own.value is None else size(own.value)
+
+
 def build_time(contestant: Contestant) -> str:
     """How long its last build took, and what that began from."""
     if contestant.build_s is None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from mlfleet.verify.chain import LEDGER
 from mlfleet.verify.claims import check_claims
 from mlfleet.verify.findings import Findings
+from mlfleet.verify.idle import check_idle
 from mlfleet.verify.plain import Json, canonical
 from mlfleet.verify.plan import Run, Workload
 from mlfleet.verify.trials import GROUPS, Trial, Turn, sample
@@ -50,6 +51,7 @@ def check_trial(run: Run, trial: Trial, findings: Findings) -> None:
     if work is None or work.cells.get(trial.framework) != trial.cell:
         gate.rule("trial.cell", trial.cell, "a cell of run.json", holds=False)
         return
+    check_idle(run, trial, findings)
     if trial.verdict != "ok":
         return
     gate.rule("findings", ", ".join(codes), "none in a trial that is ok", holds=not codes)
