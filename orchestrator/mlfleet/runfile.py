@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic.dataclasses import dataclass
@@ -110,6 +111,9 @@ class PlannedWorkload:
     blocks: int | None = None
     budget_s: float | None = None
     margin: float | None = None
+    schedule: str | None = None
+    memory_bytes: int | None = None
+    metrics: tuple[Metric, ...] | None = None
     # Against which its time may be drawn where other workloads differ in nothing else.
     sizes: tuple[Sized, ...] = ()
 
@@ -183,6 +187,19 @@ class RunFile:
         """The ratio, less 1, below which two are called equivalent in it."""
         own = self.planned(workload).margin
         return self.margin if own is None else own
+
+    def schedule_of(self, workload: str) -> str:
+        """How long its trials are."""
+        return self.planned(workload).schedule or self.schedule
+
+    def metrics_of(self, workload: str) -> tuple[Metric, ...]:
+        """What is compared of it."""
+        return self.planned(workload).metrics or self.metrics
+
+    def environment_of(self, workload: str) -> Environment:
+        """What the launcher sets for it."""
+        own = self.planned(workload).memory_bytes
+        return self.environment if own is None else replace(self.environment, memory_bytes=own)
 
     def planned(self, workload: str) -> PlannedWorkload:
         """The workload of that name."""

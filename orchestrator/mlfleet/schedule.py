@@ -57,6 +57,11 @@ RULES: dict[Literal["short", "standard"], Rules] = {
 }
 
 
+def rules_of(schedule: str) -> Rules:
+    """The rules of a schedule by its name, as run.json has it."""
+    return RULES["short" if schedule == "short" else "standard"]
+
+
 def calibrate(measure: Measure, rules: Rules) -> Calibration:
     """Double k until the second of two samples lasts 5 ms, then fix the schedule for that time per iteration."""
     iterations = 1

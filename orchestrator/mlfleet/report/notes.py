@@ -163,10 +163,11 @@ def how_to_narrow(table: Table) -> tuple[str, ...]:
             f"The width falls with the square root of the number of blocks: set `{key}` in the suite. A quiet host "
             "helps as much."
         )
-    if table.run.schedule == "short":
-        said.append(
-            "This run used the short schedule, one short turn a trial: the standard schedule narrows every interval."
-        )
+    compared = [planned.workload.name for planned in table.run.workloads if not planned.control]
+    short = [name for name in compared if table.run.schedule_of(name) == "short"]
+    if short:
+        who = "This run" if len(short) == len(compared) else ", ".join(short)
+        said.append(f"{who} used the short schedule, one short turn a trial: the standard one narrows every interval.")
     return tuple(said)
 
 

@@ -97,5 +97,10 @@ def _workload(planned: PlannedWorkload) -> Iterator[tuple[str, str]]:
     yield "dataset", f"{version}, sha256 {planned.dataset_sha256}"
     if weights := planned.weights:
         yield "weights", f"{weights.name}, {weights.kind}, licence {weights.licence}, sha256 {weights.sha256}"
+    own = [f"{planned.schedule} trials"] if planned.schedule else []
+    own += [f"memory limit {size(planned.memory_bytes)}"] if planned.memory_bytes else []
+    own += [f"compared in {', '.join(planned.metrics)}"] if planned.metrics else []
+    if own:
+        yield "of its own", ", ".join(own)
     yield "payload", f"{size(planned.payload_bytes)}, sha256 {planned.payload_sha256}"
     yield "tensors", f"sha256 {planned.tensors_sha256}"
