@@ -124,7 +124,8 @@ class Stop:
     def requested(self) -> bool:
         return self.fleet.stopped
 
-    def wait(self, _seconds: float) -> bool:
+    def wait(self, seconds: float) -> bool:
+        self.fleet.clock[0] += round(seconds * 1e9)
         return self.fleet.stopped
 
     def check(self) -> None:

@@ -180,7 +180,7 @@ def run_file(cells: Mapping[str, Mapping[str, Cell]] = CELLS, blocks: int = BLOC
             contestant("tch", reason="not_built: no image mlfleet/tch:0.24.0; try: mlfleet build tch"),
         ),
         workloads=tuple(planned(name, mine) for name, mine in cells.items()),
-        plan=plan_blocks({name: list(mine) for name, mine in cells.items()}, blocks, 1, 7),
+        plan=plan_blocks({name: list(mine) for name, mine in cells.items()}, blocks, dict.fromkeys(cells, 1), 7),
         host={"cpu": "sample CPU", "cpus": 2, "gpu": None, "gpu.reason": "not_visible"},
         host_fingerprint={"cpu": "sample CPU"},
         proto_sha256=SHA,

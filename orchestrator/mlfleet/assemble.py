@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from mlfleet import __version__, datasets, errors, host, payload, quiet, schedule, sizing, tasks
+from mlfleet import __version__, datasets, errors, host, payload, quiet, sizing, tasks
 from mlfleet.bench import Bench
 from mlfleet.build import Builder, BuildState
 from mlfleet.catalogue import Suite
@@ -19,10 +19,9 @@ from mlfleet.contestants import contestants
 from mlfleet.datasets import DataUnavailable
 from mlfleet.launch.surroundings import Surroundings
 from mlfleet.model import SCHEMA, Environment, Runtime, Service, Workload
-from mlfleet.plan import Block, plan_blocks
 from mlfleet.resolution import load as known_resolution
 from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
-from mlfleet.setting import environment_of
+from mlfleet.setting import environment_of, of_workload
 from mlfleet.tasks.control import TASKS as CONTROLS
 from mlfleet.tasks.control import WORKLOAD as CONTROL
 from mlfleet.tasks.sized import sizes
@@ -158,9 +157,8 @@ def make_run(
     facts = host.facts()
     fingerprint = host.fingerprint(facts, {"docker_engine": engine})
     taking_part = contestants(request.services, request.named, request.pins, builder, environment, bench)
-    found = [planned_workload(w, taking_part, environment, request.seed) for w in request.workloads]
+    found = [_planned(workload, taking_part, environment, request) for workload in request.workloads]
     request, able, sized = _fitted(request, found, taking_part)
-    rules = schedule.RULES[request.suite.schedule]
     workloads = tuple(planned for planned in able if planned.workload.name not in sized.left_out)
     return RunFile(
         schema_version=SCHEMA,
@@ -178,7 +176,7 @@ def make_run(
         environment=environment,
         contestants=taking_part,
         workloads=workloads,
-        plan=_plan(workloads, request, rules.turns),
+        plan=sizing.every_block(workloads, request.suite, request.blocks, request.looks, request.seed),
         host=facts,
         host_fingerprint=fingerprint,
         proto_sha256=hashlib.sha256((root / PROTO).read_bytes()).hexdigest(),
@@ -207,7 +205,7 @@ def _fitted(
     for suite in suites:
         if suite is not request.suite:
             request = replace(request, suite=suite, blocks=suite.blocks, looks=suite.looks)
-        able = [_with_own(planned, suite) for planned in found]
+        able = [sizing.with_own(planned, suite) for planned in found]
         costs = sizing.costs(able, taking_part, suite, request.blocks, request.looks)
         sized = sizing.fit(costs, request.looks[0] if request.looks else request.blocks, limit_s)
         if limit_s is None or (not sized.left_out and sized.seconds <= limit_s):
@@ -215,17 +213,12 @@ def _fitted(
     return request, able, sized
 
 
-def _with_own(planned: PlannedWorkload, suite: Suite) -> PlannedWorkload:
-    own = suite.own_of(planned.workload.name)
-    return replace(planned, blocks=own.blocks, budget_s=own.budget_seconds, margin=own.margin)
-
-
-def _plan(workloads: Sequence[PlannedWorkload], request: Request, turns: int) -> tuple[Block, ...]:
-    """All blocks that may be measured."""
-    cells = {planned.workload.name: list(planned.cells) for planned in workloads}
-    most = {planned.workload.name: sizing.most_blocks(planned, request.blocks, request.looks) for planned in workloads}
-    drawn = plan_blocks(cells, max(most.values(), default=0), turns, request.seed)
-    return tuple(block for block in drawn if block.number <= most[block.workload])
+def _planned(
+    workload: Workload, taking_part: Sequence[Contestant], environment: Environment, request: Request
+) -> PlannedWorkload:
+    own = of_workload(environment, request.suite, workload.name)
+    planned = planned_workload(workload, taking_part, own, request.seed)
+    return planned if own == environment else replace(planned, memory_bytes=own.memory_bytes)
 
 
 def run_id(suite: str, seed: int) -> str:

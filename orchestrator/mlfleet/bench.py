@@ -52,6 +52,8 @@ class Cell:
     every_turn: bool = False
     # Whether single iterations are timed one by one after the turns.
     latency: bool = False
+    # Whether memory at rest is read in its first trial.
+    idle: bool = False
 
     def give(self, job: Job, client: Client, block: int) -> Prepared:
         """Send a job; what the service answers to it. Raises what calls raise."""

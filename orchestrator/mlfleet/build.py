@@ -7,7 +7,7 @@ builder.clean(services, print)             # bytes given back
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +22,7 @@ from mlfleet.builders.state import Build, BuildState
 from mlfleet.errors import HostError
 from mlfleet.launch.attached import required_folder
 from mlfleet.launch.engine import connect
-from mlfleet.model import Runtime, Service
+from mlfleet.model import Reading, Runtime, Service
 
 __all__ = ["BuildResult", "BuildState", "Builder", "build", "builder", "process_command", "source_digest"]
 
@@ -48,6 +48,9 @@ class Builder(Protocol):
 
     def state(self, service: Service) -> BuildState:
         """How the service's build stands to its source."""
+
+    def own_size(self, image_id: str | None, others: Collection[str]) -> Reading:
+        """Bytes of the layers that this image has and none of the others; null where builds have no layers to see."""
 
     def prepare(self, services: Iterable[Service], report: Report) -> None:
         """Make what several builds stand on. Raises HostError."""

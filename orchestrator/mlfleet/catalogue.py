@@ -2,11 +2,11 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 from mlfleet import datasets, tasks
 from mlfleet.errors import UsageError, unknown
@@ -15,6 +15,7 @@ from mlfleet.model import Workload
 from mlfleet.stats import MIN_BLOCKS
 from mlfleet.suites.strict_toml import Document, read
 from mlfleet.suites.table import Table
+from mlfleet.suites.values import list_of, listed, quantity, word, words
 
 Schedule = Literal["short", "standard"]
 Threads = Literal["1", "all"]
@@ -24,12 +25,14 @@ WORKLOADS = 1000
 BLOCKS = 100
 # Seconds: no iteration of a suite is told to take longer.
 HOUR = 3600
-_T = TypeVar("_T")
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 THREADS: tuple[Threads, ...] = get_args(Threads)
 METRICS: tuple[Metric, ...] = get_args(Metric)
 SUITE_KEYS = ("name", "blocks", "schedule", "threads", "memory", "budget", "limit", "margin", "metrics", "latency")
-WORKLOAD_KEYS = ("name", "task", "dataset", "params", "seconds", "blocks", "budget", "margin", "threads")
+WORKLOAD_KEYS = (
+    *("name", "task", "dataset", "params", "seconds"),
+    *("blocks", "budget", "margin", "schedule", "threads", "memory", "metrics"),
+)
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 SIZE = re.compile(r"(\d{1,6}) (MiB|GiB)")
 SPAN = re.compile(r"(\d{1,6}) (s|min|h)")
@@ -39,7 +42,7 @@ _SUFFIX = ".toml"
 _FIXED = f"a whole number from {MIN_BLOCKS} to {BLOCKS}; fewer than {MIN_BLOCKS} decide nothing"
 _BLOCKS = f'"looks", or {_FIXED}'
 _BUDGET, _MARGIN = 'a span such as "15 min"', "a number above 0 and at most 1"
-_SETTINGS = "a list of " + ", ".join(f'"{word}"' for word in THREADS)
+_MEMORY = 'a size such as "2 GiB"'
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ class Own:
     budget_seconds: int | None = None
     margin: float | None = None
     threads: tuple[Threads, ...] | None = None
+    schedule: Schedule | None = None
+    memory_bytes: int | None = None
+    metrics: tuple[Metric, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,15 @@ class Suite:
         """The settings in which that workload is measured."""
         return self.own_of(workload).threads or self.threads
 
+    def metrics_of(self, workload: str) -> tuple[Metric, ...]:
+        """What is compared of that workload."""
+        return self.own_of(workload).metrics or self.metrics
+
+    def shortened(self) -> "Suite":
+        """Every workload in short trials that end with their turns."""
+        own = {name: replace(one, schedule=None) for name, one in self.own.items()}
+        return replace(self, schedule="short", latency=False, own=own)
+
     def fixed(self, blocks: int) -> "Suite":
         """Exactly so many blocks of every workload, no looks."""
         own = {name: replace(one, blocks=None) for name, one in self.own.items()}
@@ -123,16 +138,16 @@ def _suite(document: Document) -> Suite:
     suite = Suite(
         name=table.take("name", NAME.pattern, _name),
         blocks=blocks,
-        schedule=table.take("schedule", _listed(SCHEDULES), _word(SCHEDULES), "standard"),
-        threads=table.take("threads", _SETTINGS, _words(THREADS), ("1",)),
-        memory_bytes=table.take("memory", 'a size such as "2 GiB"', _quantity(SIZE, _BYTES)),
-        budget_seconds=table.take("budget", _BUDGET, _quantity(SPAN, _SECONDS), BUDGET_S),
+        schedule=table.take("schedule", listed(SCHEDULES), word(SCHEDULES), "standard"),
+        threads=table.take("threads", list_of(THREADS), words(THREADS), ("1",)),
+        memory_bytes=table.take("memory", _MEMORY, quantity(SIZE, _BYTES)),
+        budget_seconds=table.take("budget", _BUDGET, quantity(SPAN, _SECONDS), BUDGET_S),
         margin=table.take("margin", _MARGIN, _margin, 0.03),
-        metrics=table.take("metrics", f"a list of {_listed(METRICS)}", _words(METRICS), ("time", "memory")),
+        metrics=table.take("metrics", list_of(METRICS), words(METRICS), ("time", "memory")),
         latency=table.take("latency", "true or false", lambda value: value if isinstance(value, bool) else None, False),
         workloads=tuple(workload for workload, _, _ in found),
         looks=looks,
-        limit_seconds=table.take("limit", _BUDGET, _quantity(SPAN, _SECONDS), 0) or None,
+        limit_seconds=table.take("limit", _BUDGET, quantity(SPAN, _SECONDS), 0) or None,
         iteration_seconds={workload.name: seconds for workload, seconds, _ in found if seconds},
         own={workload.name: own for workload, _, own in found if own != Own()},
     )
@@ -161,14 +176,13 @@ def _workload(document: Document, number: int, row: object) -> tuple[Workload, f
 def _own(table: Table) -> Own:
     return Own(
         blocks=table.maybe("blocks", _FIXED, _fixed),
-        budget_seconds=table.maybe("budget", _BUDGET, _quantity(SPAN, _SECONDS)),
+        budget_seconds=table.maybe("budget", _BUDGET, quantity(SPAN, _SECONDS)),
         margin=table.maybe("margin", _MARGIN, _margin),
-        threads=table.maybe("threads", _SETTINGS, _words(THREADS)),
+        threads=table.maybe("threads", list_of(THREADS), words(THREADS)),
+        schedule=table.maybe("schedule", listed(SCHEDULES), word(SCHEDULES)),
+        memory_bytes=table.maybe("memory", _MEMORY, quantity(SIZE, _BYTES)),
+        metrics=table.maybe("metrics", list_of(METRICS), words(METRICS)),
     )
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    return ", ".join(f'"{word}"' for word in words)
 
 
 def _refuse_twins(document: Document, names: list[str]) -> None:
@@ -211,24 +225,3 @@ def _iteration(value: object) -> float | None:
 
 def _rows(value: object) -> list[object] | None:
     return value if isinstance(value, list) and 1 <= len(value) <= WORKLOADS else None
-
-
-def _word(words: tuple[_T, ...]) -> Callable[[object], _T | None]:
-    return lambda value: next((word for word in words if word == value), None)
-
-
-def _words(words: tuple[_T, ...]) -> Callable[[object], tuple[_T, ...] | None]:
-    def parse(value: object) -> tuple[_T, ...] | None:
-        if not isinstance(value, list) or not value or any(item not in words for item in value):
-            return None
-        return tuple(word for word in words if word in value) if len(set(value)) == len(value) else None
-
-    return parse
-
-
-def _quantity(pattern: re.Pattern[str], units: Mapping[str, int]) -> Callable[[object], int | None]:
-    def parse(value: object) -> int | None:
-        found = pattern.fullmatch(value) if isinstance(value, str) else None
-        return int(found[1]) * units[found[2]] or None if found else None
-
-    return parse

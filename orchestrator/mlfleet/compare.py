@@ -100,7 +100,8 @@ def pairs(run: RunFile, planned: PlannedWorkload, baseline: CellRow, contestant:
         *parity.refusals(planned.workload.task, baseline.records, contestant.records),
     )
     undecided = "" if refused else parity.undecided(planned.workload.task, baseline.records, contestant.records)
-    return [_pair(planned, metric, baseline, contestant, refused, undecided) for metric in run.metrics]
+    metrics = run.metrics_of(planned.workload.name)
+    return [_pair(planned, metric, baseline, contestant, refused, undecided) for metric in metrics]
 
 
 def compared(run: RunFile, found: Sequence[Pair]) -> tuple[tuple[Comparison, ...], Levels]:
@@ -189,7 +190,7 @@ def _comparison(run: RunFile, pair: Pair, tested: float | None) -> Comparison:
     outcome, reasons = pair.settled or ("inconclusive", ())
     marks: tuple[str, ...] = ()
     shown = second = None
-    resolution = host_resolution(run, pair.metric)
+    resolution = host_resolution(run, pair.planned.workload.name, pair.metric)
     if pair.first is not None and tested is not None:
         left = pair.unflagged
         second = _estimate(left, pair.metric, absolute=pair.absolute) if len(left) > 1 else None
@@ -229,7 +230,7 @@ def _limits(run: RunFile, pair: Pair, resolution: float | None) -> Limits:
     return Limits(None, None if resolution is None else resolution * larger)
 
 
-def host_resolution(run: RunFile, metric: Metric) -> float | None:
+def host_resolution(run: RunFile, workload: str, metric: Metric) -> float | None:
     """What equal services seemed to differ by, as a share; None where this host was not validated.
 
     No task says what it mostly waits for, so the coarsest limit of the host counts that may hold for it.
@@ -239,6 +240,6 @@ def host_resolution(run: RunFile, metric: Metric) -> float | None:
     known = [
         limit.share
         for bound in (_CPU_BOUNDS if run.environment.device == "cpu" else _GPU_BOUNDS)
-        if (limit := run.resolution.limit(run.setting, run.schedule, metric, bound))
+        if (limit := run.resolution.limit(run.setting, run.schedule_of(workload), metric, bound))
     ]
     return max(known, default=None)

@@ -8,7 +8,7 @@ from mlfleet.build import Builder, BuildState
 from mlfleet.client import PROTOCOL
 from mlfleet.errors import HostError
 from mlfleet.identify import Met, identify
-from mlfleet.model import Environment, Identity, Service
+from mlfleet.model import Environment, Identity, Reading, Service
 from mlfleet.runfile import Contestant
 from mlfleet.verdict import Verdict
 
@@ -31,7 +31,22 @@ def contestants(
     for service, state in states.items():
         if state.state == "stale" or (state.state in ABSENT and service.key in named):
             raise HostError(f"{state.reason}; try: mlfleet build {service.key} --runtime {environment.runtime}")
-    return tuple(_asked(service, state, service in pins, environment, bench) for service, state in states.items())
+    asked = {service: _asked(service, state, service in pins, environment, bench) for service, state in states.items()}
+    return tuple(
+        one if states[service].state in ABSENT else replace(one, own_size=_own_size(service, states, builder))
+        for service, one in asked.items()
+    )
+
+
+def _own_size(service: Service, states: Mapping[Service, BuildState], builder: Builder) -> Reading:
+    """Two images of one service share what is the service's own: others are those of other services, and layers."""
+    others = {state.image_id for other, state in states.items() if _name(other) != _name(service)}
+    layers = {other.layer for other in states}
+    return builder.own_size(states[service].image_id, sorted(one for one in others | layers if one))
+
+
+def _name(service: Service) -> str:
+    return service.key.partition(":")[0]
 
 
 def _asked(service: Service, state: BuildState, pinned: bool, environment: Environment, bench: Bench) -> Contestant:

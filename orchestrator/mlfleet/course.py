@@ -8,7 +8,7 @@ from mlfleet.ledger_lines import StopBody
 from mlfleet.looks import Stop
 from mlfleet.plan import Block, plan_blocks
 from mlfleet.runfile import PlannedWorkload, RunFile
-from mlfleet.schedule import RULES
+from mlfleet.schedule import rules_of
 from mlfleet.state import State
 
 S = 1_000_000_000
@@ -64,8 +64,8 @@ def appended_most(planned_blocks: int) -> int:
 def block_of(run: RunFile, workload: str, number: int) -> Block:
     """The block of that number as the seed draws it, within the plan or behind it."""
     planned = next(planned for planned in run.workloads if planned.workload.name == workload)
-    turns = RULES["short" if run.schedule == "short" else "standard"].turns
-    return plan_blocks({workload: list(planned.cells)}, number, turns, run.seed)[-1]
+    turns = rules_of(run.schedule_of(workload)).turns
+    return plan_blocks({workload: list(planned.cells)}, number, {workload: turns}, run.seed)[-1]
 
 
 def _unless_stopped(run: RunFile, state: State, block: Block) -> Iterator[Block | StopBody]:

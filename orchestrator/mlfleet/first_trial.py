@@ -1,4 +1,4 @@
-"""What the first trial of a cell is asked beside its turns; `gates.py` judges it.
+"""What the first trial of a cell is asked beside its turns; `gates.py` judges what can fail.
 
 It is a trial of the first block, but where that was lost or disturbed: every cell that is compared has passed.
 """
@@ -6,13 +6,26 @@ It is a trial of the first block, but where that was lost or disturbed: every ce
 from collections.abc import Callable, Mapping
 
 from mlfleet import gates
-from mlfleet.model import Calibration, Reading, Sample
+from mlfleet.bench import Bench
+from mlfleet.launch.base import Running
+from mlfleet.model import Calibration, Phase, Reading, Sample
 from mlfleet.names import Name
-from mlfleet.schedule import Measure
+from mlfleet.schedule import IDLE_NS, Measure, S
 
 Edge = Callable[[], Mapping[str, Reading]]
 # Samples, what each try of them waited, and CPU times where all waited too long.
 Linear = tuple[tuple[Sample, ...], tuple[int | None, ...], tuple[int, ...]]
+
+
+def at_rest(serving_ns: int, bench: Bench, running: Running, edge: Edge) -> Phase:
+    """What a service holds a while after SERVING, before it is given any data; read while every thread stands still."""
+    start_ns = bench.clock()
+    bench.stop.wait(max(serving_ns + IDLE_NS - start_ns, 0) / S)
+    bench.stop.check()
+    running.freeze()
+    readings = edge()
+    running.thaw()
+    return Phase("idle", start_ns, bench.clock(), readings)
 
 
 def linear_samples(measure: Measure, edge: Edge, calibration: Calibration) -> Linear:

@@ -158,7 +158,7 @@ class Turn:
 class Phase:
     """One phase of a trial with its own figures (`mlfleet_` stamps in ns, memory levels in bytes)."""
 
-    name: Literal["launch", "import", "prepare", "cold", "warm-up", "collect"]
+    name: Literal["launch", "import", "idle", "prepare", "cold", "warm-up", "collect"]
     start_ns: int
     end_ns: int
     readings: Mapping[str, Reading] = field(default_factory=dict)

@@ -38,6 +38,10 @@ class Parts:
     # Of a bug of our own.
     trace: str = ""
 
+    def after(self, phase: str) -> Mapping[str, Reading]:
+        """The edge that was read after a phase that is over."""
+        return next(one.readings for one in self.phases if one.name == phase)
+
     def record(self, trial: Trial, image_id: str | None, evidence: Evidence) -> Record:
         """The finished record, with the verdict that the evidence gives."""
         verdict, reason = classify(evidence)

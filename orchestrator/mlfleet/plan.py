@@ -22,11 +22,13 @@ class Block:
     turns: tuple[tuple[str, ...], ...]
 
 
-def plan_blocks(cells: Mapping[str, Sequence[str]], blocks: int, turns: int, seed: int) -> tuple[Block, ...]:
+def plan_blocks(
+    cells: Mapping[str, Sequence[str]], blocks: int, turns: Mapping[str, int], seed: int
+) -> tuple[Block, ...]:
     """All blocks of a run: block 1 of every workload in seeded order, then block 2 of every workload, and so on.
 
     Drift spreads evenly over workloads, and an interrupted run leaves equal numbers of blocks. `cells`: frameworks by
-    workload; `turns`: rows that a block takes of its workload's square.
+    workload; `turns`: rows that a block of a workload takes of its square.
     """
     rows = {workload: _rows(workload, frameworks, seed) for workload, frameworks in cells.items() if frameworks}
     planned = []
@@ -34,8 +36,8 @@ def plan_blocks(cells: Mapping[str, Sequence[str]], blocks: int, turns: int, see
         order = _shuffled(sorted(rows), seed, "workloads", number)
         for workload in order:
             square = rows[workload]
-            start = (number - 1) * turns
-            taken = tuple(square[index % len(square)] for index in range(start, start + turns))
+            start = (number - 1) * turns[workload]
+            taken = tuple(square[index % len(square)] for index in range(start, start + turns[workload]))
             launch = tuple(_shuffled(cells[workload], seed, "launch", workload, number))
             planned.append(Block(workload, number, launch, taken))
     return tuple(planned)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic.dataclasses import dataclass
@@ -17,6 +18,7 @@ from mlfleet.model import (
     Identity,
     Metric,
     Param,
+    Reading,
     Roof,
     Service,
     Setting,
@@ -59,6 +61,8 @@ class Contestant:
     # Seconds of its last build, and what that began from; None where nothing is known, and then why.
     build_s: float | None = None
     build_note: str = "this run kept no build times"
+    # Of an image, its layers that no other service of the run has; None: recorded before it was kept.
+    own_size: Reading | None = None
 
     @property
     def version(self) -> str:
@@ -107,6 +111,9 @@ class PlannedWorkload:
     blocks: int | None = None
     budget_s: float | None = None
     margin: float | None = None
+    schedule: str | None = None
+    memory_bytes: int | None = None
+    metrics: tuple[Metric, ...] | None = None
     # Against which its time may be drawn where other workloads differ in nothing else.
     sizes: tuple[Sized, ...] = ()
 
@@ -180,6 +187,19 @@ class RunFile:
         """The ratio, less 1, below which two are called equivalent in it."""
         own = self.planned(workload).margin
         return self.margin if own is None else own
+
+    def schedule_of(self, workload: str) -> str:
+        """How long its trials are."""
+        return self.planned(workload).schedule or self.schedule
+
+    def metrics_of(self, workload: str) -> tuple[Metric, ...]:
+        """What is compared of it."""
+        return self.planned(workload).metrics or self.metrics
+
+    def environment_of(self, workload: str) -> Environment:
+        """What the launcher sets for it."""
+        own = self.planned(workload).memory_bytes
+        return self.environment if own is None else replace(self.environment, memory_bytes=own)
 
     def planned(self, workload: str) -> PlannedWorkload:
         """The workload of that name."""

@@ -18,7 +18,7 @@ from mlfleet.model import Record, Trial
 from mlfleet.noise import Limits
 from mlfleet.plan import Block
 from mlfleet.runfile import PlannedWorkload, RunFile
-from mlfleet.schedule import RULES
+from mlfleet.schedule import rules_of
 from mlfleet.state import CLOSING, State, lost, read_state
 from mlfleet.verdict import Verdict
 
@@ -41,6 +41,7 @@ class Progress(Protocol):
 def cells_of(run: RunFile) -> dict[tuple[str, str], Cell]:
     """Every cell of the plan by workload and framework, its payload made again and checked against the plan."""
     cells: dict[tuple[str, str], Cell] = {}
+    met: set[str] = set()
     for planned in run.workloads:
         if not planned.cells:
             continue
@@ -59,12 +60,15 @@ def cells_of(run: RunFile) -> dict[tuple[str, str], Cell]:
                 task=task,
                 case=case,
                 payload=stored,
-                environment=run.environment,
+                environment=run.environment_of(planned.workload.name),
                 seed=run.seed,
-                rules=RULES["short" if run.schedule == "short" else "standard"],
+                rules=rules_of(run.schedule_of(planned.workload.name)),
                 least_ns=least_ns(planned.bound, run.roof),
                 latency=run.latency and not planned.control,
+                # What a service holds before it is given any data is the same in all of them.
+                idle=framework not in met,
             )
+            met.add(framework)
     return cells
 
 

@@ -27,6 +27,8 @@ HEADROOM = 1.25
 # A later trial's median sample may be this much longer than the calibrated one before k is chosen anew.
 DRIFT = 4.0
 WARM_UP_ITERATIONS = 3
+# Memory at rest is read so long after SERVING: what a service still sets up by itself is there.
+IDLE_NS = S
 # Single iterations of a latency turn: enough for a 99th percentile. None is taken where they would last longer than the
 # cap.
 LATENCY_SAMPLES = 200
@@ -53,6 +55,11 @@ RULES: dict[Literal["short", "standard"], Rules] = {
     # A newcomer's first report: one turn of 1 + 4 samples, warm-up ended at 1 s whether steady or not.
     "short": Rules(sample_ns=5 * MS, timed=4, turns=1, warm_up_ns=S, warm_up_cap_ns=S),
 }
+
+
+def rules_of(schedule: str) -> Rules:
+    """The rules of a schedule by its name, as run.json has it."""
+    return RULES["short" if schedule == "short" else "standard"]
 
 
 def calibrate(measure: Measure, rules: Rules) -> Calibration:

@@ -52,6 +52,12 @@ def environment_of(
     return SETTINGS[threads], environment
 
 
+def of_workload(environment: Environment, suite: Suite, workload: str) -> Environment:
+    """The same with the memory limit that the workload has of its own; what compose has started keeps what it has."""
+    own = suite.own_of(workload).memory_bytes
+    return environment if own is None or environment.runtime == "attach" else replace(environment, memory_bytes=own)
+
+
 def _settings(suite: Suite) -> tuple[Threads, ...]:
     return tuple(setting for setting in SETTINGS if _measured_in(suite, (setting,)))
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from mlfleet import gates
 from mlfleet.catalogue import Suite
+from mlfleet.plan import Block, plan_blocks
 from mlfleet.runfile import Contestant, PlannedWorkload
-from mlfleet.schedule import LATENCY_CAP_NS, LATENCY_SAMPLES, RULES, Rules, S
+from mlfleet.schedule import LATENCY_CAP_NS, LATENCY_SAMPLES, Rules, S, rules_of
 from mlfleet.schedule import WARM_UP_ITERATIONS as WARM_UP
 
 # Of a trial that prepares, collects and removes next to nothing: 0.31 s in docker.
@@ -80,8 +81,32 @@ def narrower(suite: Suite) -> Iterator[Suite]:
         if suite.looks or suite.blocks > blocks:
             fewer = suite.fixed(blocks)
             yield fewer
-    if suite.schedule != "short":
-        yield replace(fewer, schedule="short", latency=False)
+    if suite.schedule != "short" or any(one.schedule == "standard" for one in suite.own.values()):
+        yield fewer.shortened()
+
+
+def with_own(planned: PlannedWorkload, suite: Suite) -> PlannedWorkload:
+    """The workload with what it has otherwise than the suite. Its memory limit it has already: cell ids hang on it."""
+    own = suite.own_of(planned.workload.name)
+    return replace(
+        planned,
+        blocks=own.blocks,
+        budget_s=own.budget_seconds,
+        margin=own.margin,
+        schedule=own.schedule,
+        metrics=own.metrics,
+    )
+
+
+def every_block(
+    workloads: Sequence[PlannedWorkload], suite: Suite, blocks: int, looks: Sequence[int], seed: int
+) -> tuple[Block, ...]:
+    """All blocks that may be measured."""
+    cells = {one.workload.name: list(one.cells) for one in workloads}
+    most = {one.workload.name: most_blocks(one, blocks, looks) for one in workloads}
+    turns = {one.workload.name: rules_of(one.schedule or suite.schedule).turns for one in workloads}
+    drawn = plan_blocks(cells, max(most.values(), default=0), turns, seed)
+    return tuple(block for block in drawn if block.number <= most[block.workload])
 
 
 def most_blocks(planned: PlannedWorkload, blocks: int, looks: Sequence[int]) -> int:
@@ -109,12 +134,11 @@ def costs(
         name, size = planned.workload.name, planned.payload_bytes
         iteration_s = suite.iteration_seconds.get(name, 0.0)
         more_s = latency_seconds(iteration_s) if suite.latency and not planned.control else 0.0
-        trials = [
-            more_s + trial_seconds(starts[key], size, iteration_s, RULES[suite.schedule]) for key in planned.cells
-        ]
+        rules = rules_of(planned.schedule or suite.schedule)
+        trials = [more_s + trial_seconds(starts[key], size, iteration_s, rules) for key in planned.cells]
         looked = looks and planned.blocks is None
         budget_s = (planned.budget_s or suite.budget_seconds) if looked else None
-        first_s = len(trials) * first_trial_seconds(iteration_s, RULES[suite.schedule])
+        first_s = len(trials) * first_trial_seconds(iteration_s, rules)
         most = most_blocks(planned, blocks, looks)
         found.append(Cost(name, tuple(planned.cells), sum(trials), most, budget_s, first_s))
     return found

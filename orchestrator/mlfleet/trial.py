@@ -12,9 +12,9 @@ from mlfleet.charged import with_pages
 from mlfleet.classify import Evidence, check_identity, check_payload, check_stamps
 from mlfleet.client import Client
 from mlfleet.disturbed import disturbances
-from mlfleet.failures import keep
-from mlfleet.first_trial import idle_cpu, linear_samples
-from mlfleet.launch.base import LaunchFailed, Running
+from mlfleet.failures import how_it_ended, keep
+from mlfleet.first_trial import at_rest, idle_cpu, linear_samples
+from mlfleet.launch.base import Running
 from mlfleet.launch.ready import await_socket
 from mlfleet.meters import Meters
 from mlfleet.model import Calibration, Finding, Phase, Reading, Record, Sample, Trial, Turn
@@ -23,10 +23,9 @@ from mlfleet.schedule import calibrate, refine, warm_up
 from mlfleet.turn import take_turn
 from mlfleet.verdict import Flag
 
-EXIT_WAIT_S, EXIT_POLL_S = 2.0, 0.05
 # Iterations of what a process is given before the job that is measured: enough for what it keeps to be used once.
 BEFORE = (1, 1)
-PhaseName = Literal["launch", "import", "prepare", "cold", "warm-up", "collect"]
+PhaseName = Literal["launch", "import", "idle", "prepare", "cold", "warm-up", "collect"]
 
 
 class GateFailed(Exception):  # noqa: N818 - its findings stand in the evidence
@@ -55,7 +54,7 @@ class TrialRun:
 
     def ready(self) -> bool:
         """Launch to warmed up and frozen; False if it ended on the way."""
-        before = (self._launch, self._import, self._describe, self._prepare)
+        before = (self._launch, self._import, self._describe, self._idle, self._prepare)
         for step in (*before, self._cold, self._warm_up, self._first_trial):
             if self.alive:
                 with self._phase():
@@ -113,6 +112,13 @@ class TrialRun:
         self.evidence.clock = self._bench.clock_of(self._require_running().pid, identity.boot_id)
         self._fail_on(check_identity(identity, self.cell.version, self.cell.task.name, self.cell.environment))
 
+    def _idle(self) -> None:
+        """Memory at rest, where this trial is asked for it."""
+        if self._is_first and self.cell.idle:
+            self._enter("idle")
+            serving_ns = self.parts.phases[-1].end_ns
+            self.parts.phases.append(at_rest(serving_ns, self._bench, self._require_running(), self._meters.edge))
+
     def _prepare(self) -> None:
         cell = self.cell
         for job in cell.before:
@@ -121,7 +127,7 @@ class TrialRun:
             self._client.collect(deadlines.OUTPUT_LIMIT_BYTES, deadlines.COLLECT_S)
         start = self._enter("prepare")
         self.evidence.prepared = cell.give(Job(cell.case, cell.payload), self._client, self.trial.block)
-        imported, after = self.parts.phases[-1].readings, self._meters.edge()
+        imported, after = self.parts.after("import"), self._meters.edge()
         self._leave("prepare", start, with_pages(imported, after, cell.environment, cell.payload.size_bytes))
         self._fail_on(check_payload(self.evidence.prepared, cell.payload.sha256, cell.payload.tensors_sha256))
 
@@ -224,19 +230,8 @@ class TrialRun:
         self._stack.close()
 
     def _gather(self) -> None:
-        """How the service ended, if it did: a broken channel looks the same for a crash, a kill and an OOM."""
-        if self._running is None:
-            return
-        broken = self.evidence.not_serving is not None or (self.evidence.call or ("",))[0] == "UNAVAILABLE"
-        polls = int(EXIT_WAIT_S / EXIT_POLL_S) if broken else 0
-        try:
-            while (ended := self._running.exit()) is None and polls > 0:
-                self._bench.stop.wait(EXIT_POLL_S)
-                polls -= 1
-            self.evidence.exit = ended
-            self.parts.log_tail = self._running.log_tail()
-        except LaunchFailed as error:
-            self.evidence.launch_error = error
+        if self._running is not None:
+            self.parts.log_tail = how_it_ended(self.evidence, self._running, self._bench.stop.wait)
 
     def __enter__(self) -> Self:
         """Nothing is started before `ready`."""

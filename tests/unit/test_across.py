@@ -76,6 +76,11 @@ def test_runs_of_two_hosts_name_no_winner():
             lambda run: replace(run, workloads=tuple(replace(w, payload_sha256="ef" * 32) for w in run.workloads)),
             "payload",
         ),
+        (lambda run: replace(run, workloads=tuple(replace(w, memory_bytes=1) for w in run.workloads)), "environment"),
+        (
+            lambda run: replace(run, workloads=tuple(replace(w, schedule="standard") for w in run.workloads)),
+            "environment",
+        ),
     ],
 )
 def test_another_setting_or_payload_refuses_every_ratio(alter, gate):

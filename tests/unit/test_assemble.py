@@ -9,6 +9,7 @@ from fakes import Fleet
 from mlfleet import assemble
 from mlfleet.catalogue import Own, load_suite
 from mlfleet.commands.common import ROOT
+from mlfleet.model import Workload
 
 SUITE = replace(load_suite("defend"), threads=("1",), budget_seconds=100)
 WORKLOADS = ("kmeans.fit-iris", "ridge.predict-boston_housing", "control.noop")
@@ -24,11 +25,12 @@ def planned(tmp_path, monkeypatch):
     }
     taking_part = tuple(replace(samples.contestant(key), start_s=1.0) for key in ("sklearn", "linfa", "null-rust"))
     monkeypatch.setattr(assemble, "contestants", lambda *_: taking_part)
-    monkeypatch.setattr(assemble, "planned_workload", lambda name, *_: samples.planned(name, cells[name]))
+    monkeypatch.setattr(assemble, "planned_workload", lambda one, *_: samples.planned(one.name, cells[one.name]))
 
     def make(blocks, looks, suite=SUITE, **limits):
         services = tuple(one.service for one in taking_part)
-        request = assemble.Request("r", suite, services, WORKLOADS, None, blocks, 1, frozenset(), looks=looks, **limits)
+        asked = tuple(Workload(name, "ridge.fit", "iris") for name in WORKLOADS)
+        request = assemble.Request("r", suite, services, asked, None, blocks, 1, frozenset(), looks=looks, **limits)
         return assemble.make_run(request, None, "process", None, Fleet(tmp_path).bench(), ROOT)
 
     return make
@@ -75,6 +77,26 @@ def test_a_budget_and_a_margin_of_its_own_are_in_the_plan_and_in_the_forecast(pl
     assert (run.budget_of(WORKLOADS[0]), run.budget_of(WORKLOADS[1])) == (40, 100)
     assert (run.margin_of(WORKLOADS[0]), run.margin_of(WORKLOADS[1])) == (0.1, 0.03)
     assert run.forecast_s == pytest.approx(plain.forecast_s - 60)
+
+
+def test_schedule_memory_and_metrics_of_its_own_are_in_the_plan_and_leave_the_others_alone(planned):
+    own = {WORKLOADS[0]: Own(schedule="short", memory_bytes=1 << 30, metrics=("cpu",))}
+    run, plain = planned(5, (), replace(SUITE, own=own)), planned(5, ())
+    first, second = WORKLOADS[:2]
+    assert (run.schedule_of(first), run.schedule_of(second)) == ("short", "standard")
+    assert (run.metrics_of(first), run.metrics_of(second)) == (("cpu",), run.metrics)
+    assert run.environment_of(first) == replace(run.environment, memory_bytes=1 << 30)
+    assert run.environment_of(second) == run.environment
+    assert {(block.workload, len(block.turns)) for block in run.plan} == {(first, 1), (second, 3), (WORKLOADS[2], 3)}
+    rest = [block for block in run.plan if block.workload != first]
+    assert rest == [block for block in plain.plan if block.workload != first]
+    assert run.forecast_s < plain.forecast_s
+
+
+def test_a_limit_that_wants_short_trials_takes_a_schedule_of_its_own_too(planned):
+    own = replace(SUITE, schedule="short", own={WORKLOADS[0]: Own(schedule="standard")})
+    run = planned(5, (), own, limit_s=planned(5, (), own).forecast_s - 1)
+    assert (run.schedule_of(WORKLOADS[0]), run.left_out) == ("short", ())
 
 
 def test_the_forecast_is_known_to_the_first_look_and_at_most(planned):

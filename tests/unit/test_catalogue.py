@@ -88,6 +88,15 @@ def test_what_is_asked_for_all_workloads_takes_the_place_of_their_own(written: W
     assert suite.on("1").own == {"a": Own(12, 7200)}
 
 
+def test_a_workload_may_have_a_schedule_memory_and_metrics_of_its_own(written: Written) -> None:
+    own = 'schedule = "standard"\nmemory = "4 GiB"\nmetrics = ["memory", "cpu"]\n'
+    suite = load_suite(written(HEAD + 'schedule = "short"\n' + ROW + own + ROW.replace('"a"', '"b"')))
+    assert suite.own == {"a": Own(schedule="standard", memory_bytes=4 << 30, metrics=("cpu", "memory"))}
+    assert (suite.metrics_of("a"), suite.metrics_of("b")) == (("cpu", "memory"), ("time", "memory"))
+    short = suite.shortened()
+    assert (short.schedule, short.own["a"].schedule, short.own["a"].memory_bytes) == ("short", None, 4 << 30)
+
+
 REFUSED = {
     "unknown key": (HEAD + "itres = 1\n" + ROW, 5, "unknown key 'itres'"),
     "near key": (HEAD + "bloks = 1\n" + ROW, 5, "did you mean 'blocks'"),
@@ -128,7 +137,10 @@ REFUSED = {
     "own budget": (HEAD + ROW + 'budget = "soon"\n', 11, "workload 'a': budget is 'soon'; awaited: a span"),
     "own margin": (HEAD + ROW + "margin = 0\n", 11, "workload 'a': margin is 0; awaited: a number above 0"),
     "own threads": (HEAD + ROW + 'threads = ["2"]\n', 11, "workload 'a': threads is"),
-    "own memory": (HEAD + ROW + 'memory = "4 GiB"\n', 11, "workload 'a': unknown key 'memory'"),
+    "own memory": (HEAD + ROW + 'memory = "4 GB"\n', 11, "workload 'a': memory is '4 GB'; awaited: a size"),
+    "own schedule": (HEAD + ROW + 'schedule = "long"\n', 11, "workload 'a': schedule is 'long'; awaited: \"short\""),
+    "own metrics": (HEAD + ROW + "metrics = []\n", 11, "workload 'a': metrics is"),
+    "own limit": (HEAD + ROW + 'limit = "1 h"\n', 11, "workload 'a': unknown key 'limit'"),
     "margin": (HEAD + "margin = 0\n" + ROW, 5, "margin"),
     "latency": (HEAD + "latency = 1\n" + ROW, 5, "true or false"),
     "no workload": (HEAD, 1, "workload is missing"),

@@ -12,7 +12,7 @@ from mlfleet.contestants import contestants
 from mlfleet.errors import HostError, UsageError
 from mlfleet.identify import Met
 from mlfleet.images import parse, substitute
-from mlfleet.model import Service
+from mlfleet.model import Reading, Service
 from mlfleet.runfile import Contestant
 from mlfleet.table import fold
 from samples import Cell, identity, record, run_file
@@ -156,6 +156,9 @@ class Builder:
     def state(self, service):
         return BuildState("current", "built", f"built {service.key}", None, 1)
 
+    def own_size(self, image_id, others):
+        return Reading(len(others), "bytes", " ".join(others))
+
 
 def test_a_named_image_is_pinned_by_its_id_whatever_the_builder_says(tmp_path, monkeypatch):
     monkeypatch.setattr(
@@ -169,6 +172,13 @@ def test_a_named_image_is_pinned_by_its_id_whatever_the_builder_says(tmp_path, m
         ("linfa:mine", image(1)["Id"], True),
         ("sklearn", "built sklearn", False),
         ("null-rust", "built null-rust", False),
+    ]
+    # Images of one service are no others to each other.
+    assert [one.own_size.source for one in found] == [
+        "built null-rust built sklearn",
+        "built null-rust built sklearn",
+        f"built null-rust {image(1)['Id']}",
+        f"built sklearn {image(1)['Id']}",
     ]
     ids = {assemble.cell_id(load_suite("smoke").workloads[0], "0", one, ENVIRONMENT, 1) for one in found}
     assert len(ids) == len(found), "two tags of one image are two cells"

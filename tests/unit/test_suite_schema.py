@@ -39,7 +39,10 @@ WHOLE = {
             "blocks": 10,
             "budget": "2 min",
             "margin": 0.1,
+            "schedule": "standard",
             "threads": ["all"],
+            "memory": "4 GiB",
+            "metrics": ["cpu"],
         }
     ],
 }
@@ -235,7 +238,10 @@ VALUES = [
     (("workload", "budget"), "1 min", "0 min", 1),
     (("workload", "margin"), 0.5, 0, 2),
     (("workload", "threads"), ["all", "1"], ["2"], []),
-    (("workload", "memory"), "4 GiB"),
+    (("workload", "schedule"), "short", "long"),
+    (("workload", "memory"), "512 MiB", "0 GiB", 4),
+    (("workload", "metrics"), ["time"], ["energy"], []),
+    (("workload", "limit"), "1 h"),
 ]
 
 

@@ -13,7 +13,7 @@ from mlfleet.cells import FEW_BLOCKS, CellRow
 from mlfleet.compare import METER, QUALITY_UNDECIDED, SMALL_MEMORY_BYTES
 from mlfleet.model import Metric, Record
 from mlfleet.parity import Refusal
-from mlfleet.runfile import PlannedWorkload
+from mlfleet.runfile import PlannedWorkload, RunFile
 from mlfleet.stats import Estimate
 from mlfleet.table import Table
 from mlfleet.values import meters_of, unflagged_value, value
@@ -72,9 +72,10 @@ def pairs(before: Table, after: Table, key: Key, refused: Sequence[Refusal]) -> 
     images = [table.run.contestant(a.framework).image_id for table in (before, after)]
     sides = _named(a, BEFORE), _named(b, AFTER)
     task = ours.workload.task
-    against = (*refused, *_payload(ours, theirs), *parity.refusals(task, *sides))
+    own = _own_settings(before.run, after.run, key[0])
+    against = (*dict.fromkeys((*refused, *own)), *_payload(ours, theirs), *parity.refusals(task, *sides))
     undecided = () if against or not parity.undecided(task, *sides) else (QUALITY_UNDECIDED,)
-    shared = [metric for metric in before.run.metrics if metric in after.run.metrics]
+    shared = [metric for metric in before.run.metrics_of(key[0]) if metric in after.run.metrics_of(key[0])]
     # The memory of a control says nothing of the host.
     chosen = [metric for metric in shared if metric != "memory" or not ours.control]
     return [_pair(ours, metric, (a, b), images[0] == images[1], against, undecided) for metric in chosen]
@@ -88,6 +89,19 @@ def _named(row: CellRow, side: str) -> tuple[Record, ...]:
     """Its trials, whose framework says the side too: both have the same name."""
     name = f"{row.framework} ({side})"
     return tuple(replace(record, trial=replace(record.trial, framework=name)) for record in row.records)
+
+
+def _own_settings(before: RunFile, after: RunFile, workload: str) -> list[Refusal]:
+    """What a workload may have otherwise than its run, where that is not the same on both sides."""
+    sides = [
+        {"memory_bytes": run.environment_of(workload).memory_bytes, "schedule": run.schedule_of(workload)}
+        for run in (before, after)
+    ]
+    return [
+        Refusal("environment", "environment", f"{name} is {b} in {AFTER}, {a} in {BEFORE}", "every trial")
+        for (name, a), b in zip(sides[0].items(), sides[1].values(), strict=True)
+        if a != b
+    ]
 
 
 def _payload(ours: PlannedWorkload, theirs: PlannedWorkload) -> tuple[Refusal, ...]:

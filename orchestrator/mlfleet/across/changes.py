@@ -61,14 +61,13 @@ def _names(cells: Sequence[Key]) -> str:
 def _changes(before: Table, every: Sequence[Pair], doubts: tuple[str, ...]) -> list[Change]:
     """One family for each metric: of many cells some differ by chance."""
     found = []
-    for metric in before.run.metrics:
+    for metric in dict.fromkeys(pair.metric for pair in every):
         family = [pair for pair in every if pair.metric == metric]
         p_values = [pair.first.p for pair in family if pair.first]
         tested = iter(multiplicity.adjusted_levels([p_values], stats.ALPHA).tested[0] if p_values else ())
-        resolution = host_resolution(before.run, metric)
         for pair in family:
             level = next(tested) if pair.first else None
-            found.append(_change(before, pair, level, _drift(family, pair), resolution, doubts))
+            found.append(_change(before, pair, level, _drift(family, pair), doubts))
     order = {
         key: place for place, key in enumerate(dict.fromkeys((p.before.workload, p.before.framework) for p in every))
     }
@@ -86,9 +85,9 @@ def _change(
     pair: Pair,
     level: float | None,
     drift: float | None,
-    resolution: float | None,
     doubts: tuple[str, ...],
 ) -> Change:
+    resolution = host_resolution(before.run, pair.before.workload, pair.metric)
     limit = max((share for share in (drift, resolution) if share is not None), default=None)
     outcome, reasons, shown = _outcome(before.run.margin, pair, level, limit, doubts)
     name, *quality = _quality(pair)

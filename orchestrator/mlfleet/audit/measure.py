@@ -54,7 +54,7 @@ def _measured(
     records: dict[str, list[Record]] = {name: [] for name in cells}
     calibrations: dict[str, Calibration] = {}
     open_cells = dict(cells)
-    for block in plan_blocks({workload.name: list(cells)}, MORE_BLOCKS * blocks, TURNS, run.seed):
+    for block in plan_blocks({workload.name: list(cells)}, MORE_BLOCKS * blocks, {workload.name: TURNS}, run.seed):
         bench.stop.check()
         if "original" not in open_cells or (block.number > blocks and _enough(records, open_cells)):
             break

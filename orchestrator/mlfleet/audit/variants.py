@@ -35,7 +35,12 @@ def variants(cell: Cell, workload: Workload, seed: int) -> Variants:
     """Every variant of the cell that its task and dataset allow."""
     task, dataset, absent = cell.task, datasets.load(workload.dataset), dict[Variant, str]()
     plain = replace(
-        cell, environment=replace(cell.environment, transport="streamed"), rules=_RULES, every_turn=True, least_ns=None
+        cell,
+        environment=replace(cell.environment, transport="streamed"),
+        rules=_RULES,
+        every_turn=True,
+        least_ns=None,
+        idle=False,
     )
     original = Job(cell.case, cell.payload)
     jobs: dict[Variant, tuple[tuple[Job, ...], Job]] = {"original": ((), original)}

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ from docker.errors import ImageNotFound
 
 from mlfleet.builders.layers import DEVEL, has_devel, layer_dockerfile
 from mlfleet.builders.notes import Note, read_note, write_note
+from mlfleet.builders.own_layers import own_size
 from mlfleet.builders.progress import Progress
 from mlfleet.builders.source import dockerfile, layer_digest, source_digest
 from mlfleet.builders.state import Build, BuildState
 from mlfleet.builders.steps import run
 from mlfleet.compose import DEVEL_SUFFIX, argument
 from mlfleet.errors import HostError
-from mlfleet.model import Service
+from mlfleet.model import Reading, Service
 from mlfleet.payload import cache_folder
 
 Report = Callable[[str], None]
@@ -78,6 +79,10 @@ class DockerBuilder:
             int(layer["Size"]) if layer else None,
             read_note(self._note(image["Id"])),
         )
+
+    def own_size(self, image_id: str | None, others: Collection[str]) -> Reading:
+        """Of its layers, those that none of the others has."""
+        return own_size(str(image_id), others, self._inspect, self.client.api.history)
 
     def prepare(self, services: Iterable[Service], report: Report) -> None:
         """The base images: present, pulled, or made here."""

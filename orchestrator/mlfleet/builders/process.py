@@ -4,17 +4,18 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from mlfleet.builders.layers import CUDA, layer_folder, layer_name, layer_packages
 from mlfleet.builders.notes import Note, read_note, write_note
+from mlfleet.builders.own_layers import SOURCE
 from mlfleet.builders.progress import Progress
 from mlfleet.builders.source import layer_digest, service_folder, size_of, source_digest
 from mlfleet.builders.state import Build, BuildState
 from mlfleet.builders.steps import run
 from mlfleet.errors import HostError
-from mlfleet.model import Service
+from mlfleet.model import Reading, Service
 
 Report = Callable[[str], None]
 # Beside the build output: the digest of what it was made of, and what making it took.
@@ -61,6 +62,10 @@ class ProcessBuilder:
             state = "current"
             reason = f"{service.key} is built from this source"
         return BuildState(state, reason, f"source:{source}", size_bytes=size, layer_bytes=layer, built=built)
+
+    def own_size(self, image_id: str | None, others: Collection[str]) -> Reading:  # noqa: ARG002 - there is none
+        """Null: a local build is no image."""
+        return Reading(None, "bytes", SOURCE, "not_applicable")
 
     def prepare(self, services: Iterable[Service], report: Report) -> None:
         """Nothing is shared but the tools."""

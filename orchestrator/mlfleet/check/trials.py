@@ -51,7 +51,7 @@ def _trial(case: Honest, contestant: Contestant, environment: Environment, bench
         rules=rules,
     )
     trial = Trial(cell.id, workload.name, "1 thread", service.key, block=1, attempt=1)
-    block = plan_blocks({workload.name: [service.key]}, 1, rules.turns, SEED)[0]
+    block = plan_blocks({workload.name: [service.key]}, 1, {workload.name: rules.turns}, SEED)[0]
     return measure_block(block, {service.key: cell}, {service.key: trial}, {}, bench, lambda _: None)[0]
 
 

@@ -135,8 +135,9 @@ def _suite(options: Options, question: Question) -> Suite:
     names = [workload.name for workload in suite.workloads]
     if names != [question.workload]:
         raise UsageError(f"--workload names {', '.join(names)}; awaited one")
-    if question.metric not in suite.metrics:
-        raise UsageError(f"suite {suite.name} decides {', '.join(suite.metrics)}; --metric {question.metric} awaits it")
+    metrics = suite.metrics_of(question.workload)
+    if question.metric not in metrics:
+        raise UsageError(f"suite {suite.name} decides {', '.join(metrics)}; --metric {question.metric} awaits it")
     return suite
 
 

@@ -168,7 +168,9 @@ def planned(
         builder, engine = builds.builder(runtime, ROOT), engine_version(runtime)
         run = assemble.make_run(request, builder, runtime, engine, bench, ROOT, around)
         if around is None:
-            _check_memory(max(len(workload.cells) for workload in run.workloads) * suite.memory_bytes)
+            _check_memory(
+                max(len(one.cells) * run.environment_of(one.workload.name).memory_bytes for one in run.workloads)
+            )
         if (run.schedule, run.blocks, run.looks) != (suite.schedule, suite.blocks, suite.looks):
             say(f"to stay within --max-time: {run.blocks_text} of each workload, {run.schedule} trials")
         yield run, bench

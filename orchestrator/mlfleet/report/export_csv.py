@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from mlfleet.codec import canonical
 from mlfleet.model import Param, Record
 from mlfleet.names import Name
+from mlfleet.report.lifecycle_read import idle_anonymous, idle_charged
 from mlfleet.report.rows import level_after_prepare, peak_charged
 from mlfleet.runfile import PlannedWorkload, RunFile
 from mlfleet.table import Table
@@ -49,6 +50,10 @@ COLUMNS: dict[str, Callable[[RunFile, PlannedWorkload, Record], Field]] = {
     "peak_anonymous_absent": lambda _, __, record: value(record, "memory")[1],
     "peak_charged_bytes": lambda _, __, record: peak_charged(record)[0],
     "peak_charged_absent": lambda _, __, record: peak_charged(record)[1],
+    "idle_anonymous_bytes": lambda _, __, record: idle_anonymous(record)[0],
+    "idle_anonymous_absent": lambda _, __, record: idle_anonymous(record)[1],
+    "idle_charged_bytes": lambda _, __, record: idle_charged(record)[0],
+    "idle_charged_absent": lambda _, __, record: idle_charged(record)[1],
     "prepared_anonymous_bytes": lambda _, __, record: level_after_prepare(record, Name.ANONYMOUS),
     "prepared_charged_bytes": lambda _, __, record: level_after_prepare(record, Name.CHARGED),
     "cold_ns": lambda _, __, record: record.cold.ns_per_iteration if record.cold else None,

@@ -9,11 +9,12 @@ from mlfleet.cells import CellRow
 from mlfleet.compare import Comparison
 from mlfleet.model import Metric
 from mlfleet.report.compared import compared
+from mlfleet.report.lifecycle_read import idle_anonymous, idle_charged
 from mlfleet.report.machine import labels
 from mlfleet.report.notes import sides
 from mlfleet.report.sentences import edges
 from mlfleet.report.undefined import why_undefined
-from mlfleet.runfile import RunFile
+from mlfleet.runfile import Contestant, RunFile
 from mlfleet.stats import ALPHA, Estimate
 from mlfleet.summary import Summary, summaries
 from mlfleet.table import Table
@@ -26,6 +27,7 @@ def report_json(table: Table) -> dict[str, Json]:
     """The run, its cells and comparisons as plain values: null where there is none, reasons as codes."""
     return {
         "run": table.run.run,
+        "contestants": [_contestant(table, one) for one in table.run.contestants],
         "cells": [_cell(cell) for cell in table.cells],
         "comparisons": [_comparison(one) | {"compares": _compares(table, one)} for one in table.comparisons],
         "stops": [{"workload": one.workload, "reason": one.reason, "blocks": one.blocks} for one in table.stops],
@@ -50,6 +52,28 @@ def report_json(table: Table) -> dict[str, Json]:
             }
             for one in advice(table)
         ],
+    }
+
+
+def _contestant(table: Table, one: Contestant) -> dict[str, Json]:
+    """What it takes up before any work."""
+    key, own = one.service.key, one.own_size
+    records = [record for cell in table.cells if cell.framework == key for record in cell.shown]
+    read = {
+        "anonymous": [idle_anonymous(record) for record in records],
+        "charged": [idle_charged(record) for record in records],
+    }
+    levels = {name: _spread([value for value, _ in found if value is not None]) for name, found in read.items()}
+    return {
+        "framework": key,
+        "image": one.service.image,
+        "size_bytes": one.size_bytes,
+        "own_bytes": own.value if own else None,
+        "own_absent": own.reason if own else "not_recorded",
+        "idle": levels,
+        "idle_absent": {
+            name: next((why for _, why in read[name]), "no_trial") for name, found in levels.items() if found is None
+        },
     }
 
 
@@ -135,9 +159,12 @@ def _spreads(maps: list[Mapping[str, float | None]] | list[Mapping[str, float]])
     """Median, lowest and highest over the trials; null where no trial has a value."""
     found: dict[str, Json] = {}
     for name in dict.fromkeys(name for one in maps for name in one):
-        values = [known for one in maps if (known := one.get(name)) is not None]
-        found[name] = {"median": median(values), "low": min(values), "high": max(values)} if values else None
+        found[name] = _spread([known for one in maps if (known := one.get(name)) is not None])
     return found
+
+
+def _spread(values: list[float]) -> Json:
+    return {"median": median(values), "low": min(values), "high": max(values)} if values else None
 
 
 def _compares(table: Table, one: Comparison) -> Json:

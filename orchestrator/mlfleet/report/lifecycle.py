@@ -9,7 +9,7 @@ from mlfleet import stats
 from mlfleet.model import Record
 from mlfleet.report.lifecycle_read import COSTS, Cost
 from mlfleet.report.lifecycle_verdict import VERDICT_FROM, Key, verdicts
-from mlfleet.report.notes import build_size, build_time
+from mlfleet.report.notes import build_size, build_time, own_layers
 from mlfleet.report.rows import Figure, verdict_text
 from mlfleet.report.units import count, duration, duration_span, percent, plural, size, size_span
 from mlfleet.runfile import Contestant
@@ -28,6 +28,7 @@ class FrameworkCosts:
     control: bool
     absent: str
     image: str
+    own_layers: str
     build: str
     figures: tuple[Figure, ...]
 
@@ -88,6 +89,7 @@ def _framework(table: Table, contestant: Contestant, costs: Sequence[Cost], foun
         contestant.service.control,
         absent,
         build_size(table.run.environment, contestant),
+        own_layers(contestant),
         build_time(contestant),
         () if absent else tuple(_figure(table, cost, records, found.get(("", key, cost.name), "")) for cost in costs),
     )

@@ -14,6 +14,8 @@ from mlfleet.verdict import NOT_FRESH
 Read = Callable[[Record], tuple[float | None, str]]
 # The trial ended before; its record has no such reading; the service's stamps are not of the orchestrator's clock.
 NOT_REACHED, NOT_RECORDED, OWN_CLOCK = "not_reached", "not_recorded", "no_shared_clock"
+# Memory at rest is read in one trial of a service.
+NOT_ASKED = "not_asked"
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,16 @@ def cold(record: Record) -> tuple[float | None, str]:
 
 
 def first_answer(record: Record) -> tuple[float | None, str]:
-    """From the request to create it to the end of the cold sample: the orchestrator's stamp and the service's."""
+    """From the request to create it to the end of the cold sample: the orchestrator's stamp and the service's.
+
+    Less what reading memory at rest took, where that came between.
+    """
     begun = _phase(record, "launch")
     if begun is None or record.cold is None:
         return None, NOT_REACHED
     if record.clock != "shared":
         return None, OWN_CLOCK
-    return float(record.cold.end_ns - begun.start_ns), ""
+    return float(record.cold.end_ns - begun.start_ns) - (_spent(record, "idle")[0] or 0.0), ""
 
 
 def anonymous(record: Record) -> tuple[float | None, str]:
@@ -77,11 +82,23 @@ def charged(record: Record) -> tuple[float | None, str]:
     return _level(record, Name.CHARGED)
 
 
+def idle_anonymous(record: Record) -> tuple[float | None, str]:
+    """Anonymous memory a second later, before any data."""
+    return _at_rest(record, Name.ANONYMOUS)
+
+
+def idle_charged(record: Record) -> tuple[float | None, str]:
+    """Charged memory a second later, before any data."""
+    return _at_rest(record, Name.CHARGED)
+
+
 COSTS: tuple[Cost, ...] = (
     Cost("launch", launch, "ns", "framework", start=True),
     Cost("import", imported, "ns", "framework", start=True),
     Cost("anonymous after import", anonymous, "bytes", "framework"),
     Cost("charged after import", charged, "bytes", "framework"),
+    Cost("idle anonymous", idle_anonymous, "bytes", "framework"),
+    Cost("idle charged", idle_charged, "bytes", "framework"),
     Cost("prepare", prepared, "ns", "cell"),
     Cost("of it the job, with its model", job_built, "ns", "cell"),
     Cost("cold iteration", cold, "ns", "cell"),
@@ -98,10 +115,14 @@ def _spent(record: Record, name: str) -> tuple[float | None, str]:
     return (float(phase.end_ns - phase.start_ns), "") if phase else (None, NOT_REACHED)
 
 
-def _level(record: Record, name: Name) -> tuple[float | None, str]:
-    phase = _phase(record, "import")
+def _at_rest(record: Record, name: Name) -> tuple[float | None, str]:
+    return (None, NOT_FRESH) if NOT_FRESH in record.flags else _level(record, name, "idle")
+
+
+def _level(record: Record, name: Name, after: str = "import") -> tuple[float | None, str]:
+    phase = _phase(record, after)
     if phase is None:
-        return None, NOT_REACHED
+        return None, NOT_ASKED if _phase(record, "import") else NOT_REACHED
     reading = phase.readings.get(name)
     if reading is None:
         return None, NOT_RECORDED

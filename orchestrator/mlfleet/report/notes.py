@@ -72,6 +72,14 @@ def build_size(environment: Environment, contestant: Contestant) -> str:
     return f"{own}, {share} shared ({contestant.service.layer})"
 
 
+def own_layers(contestant: Contestant) -> str:
+    """What of its image no other service of the run has."""
+    own = contestant.own_size
+    if own is None:
+        return "none: not_recorded"
+    return f"none: {own.reason}" if own.value is None else size(own.value)
+
+
 def build_time(contestant: Contestant) -> str:
     """How long its last build took, and what that began from."""
     if contestant.build_s is None:
@@ -155,10 +163,11 @@ def how_to_narrow(table: Table) -> tuple[str, ...]:
             f"The width falls with the square root of the number of blocks: set `{key}` in the suite. A quiet host "
             "helps as much."
         )
-    if table.run.schedule == "short":
-        said.append(
-            "This run used the short schedule, one short turn a trial: the standard schedule narrows every interval."
-        )
+    compared = [planned.workload.name for planned in table.run.workloads if not planned.control]
+    short = [name for name in compared if table.run.schedule_of(name) == "short"]
+    if short:
+        who = "This run" if len(short) == len(compared) else ", ".join(short)
+        said.append(f"{who} used the short schedule, one short turn a trial: the standard one narrows every interval.")
     return tuple(said)
 
 

@@ -26,7 +26,7 @@ def unplaced(table: Table, cell: CellRow, metrics: Sequence[Metric]) -> str:
         return f"REFUSED against {baseline}"
     if any(QUALITY_UNDECIDED in one.reasons for one in mine):
         return QUALITY_UNDECIDED
-    if unheld := [metric for metric in metrics if metric not in table.run.metrics]:
+    if unheld := [metric for metric in metrics if metric not in table.run.metrics_of(cell.workload)]:
         return f"{unheld[0]} is not compared in this run"
     lacking = next((metric for metric in metrics if cell.estimates.get(metric) is None), None)
     return f"no interval of its {lacking}: {cell.absent.get(lacking, 'not_measured')}" if lacking else ""

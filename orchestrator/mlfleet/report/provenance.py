@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from mlfleet.report.notes import build_size, build_time, identity, receipt_value
+from mlfleet.report.notes import build_size, build_time, identity, own_layers, receipt_value
 from mlfleet.report.units import number, plural, size
 from mlfleet.runfile import Contestant, PlannedWorkload
 from mlfleet.table import Table
@@ -63,6 +63,7 @@ def _service(table: Table, contestant: Contestant) -> Iterator[tuple[str, str]]:
     yield "image", f"{service.image}, {contestant.image_id or ('id not visible' if attached else 'not built')}"
     if contestant.size_bytes is not None:
         yield "size", build_size(table.run.environment, contestant)
+        yield "own layers", own_layers(contestant)
     if contestant.identity is not None:
         yield "last build", build_time(contestant)
     if contestant.stand_in:
@@ -96,5 +97,10 @@ def _workload(planned: PlannedWorkload) -> Iterator[tuple[str, str]]:
     yield "dataset", f"{version}, sha256 {planned.dataset_sha256}"
     if weights := planned.weights:
         yield "weights", f"{weights.name}, {weights.kind}, licence {weights.licence}, sha256 {weights.sha256}"
+    own = [f"{planned.schedule} trials"] if planned.schedule else []
+    own += [f"memory limit {size(planned.memory_bytes)}"] if planned.memory_bytes else []
+    own += [f"compared in {', '.join(planned.metrics)}"] if planned.metrics else []
+    if own:
+        yield "of its own", ", ".join(own)
     yield "payload", f"{size(planned.payload_bytes)}, sha256 {planned.payload_sha256}"
     yield "tensors", f"sha256 {planned.tensors_sha256}"

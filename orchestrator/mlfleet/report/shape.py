@@ -15,6 +15,7 @@ from mlfleet.verdict import TurnFlag, Verdict
 
 Unit = Literal["ns", "bytes"]
 Percentile = Literal["p95", "p99"]
+Level = Literal["anonymous", "charged"]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -36,6 +37,22 @@ class Spread:
     median: float
     low: float
     high: float
+
+
+@dataclass(frozen=True, config=STRICT)
+class Contestant:
+    """A service of the run before any work: bytes of its image, of its own layers, and of memory at rest.
+
+    What is null has its reason under `own_absent` or `idle_absent`.
+    """
+
+    framework: str
+    image: str
+    size_bytes: int | None
+    own_bytes: int | None
+    own_absent: str | None
+    idle: Mapping[Level, Spread | None]
+    idle_absent: Mapping[Level, str]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -189,6 +206,7 @@ class Report:
     """report.json: a run's cells and comparisons with exact numbers. results/README.md says what each field means."""
 
     run: str
+    contestants: tuple[Contestant, ...]
     cells: tuple[Cell, ...]
     comparisons: tuple[Comparison, ...]
     stops: tuple[StopBody, ...]

@@ -88,7 +88,10 @@ def _workload() -> Schema:
         "blocks": {**_fixed(), "description": "Blocks of this workload, all measured, in place of the suite's."},
         "budget": _span(SPAN, "What this workload may take, in place of the suite's."),
         "margin": _margin("The margin of this workload, in place of the suite's."),
+        "schedule": {"enum": list(SCHEDULES), "description": "How long its trials are, in place of the suite's."},
         "threads": _list(THREADS, "Thread settings of this workload, in place of the suite's."),
+        "memory": _span(SIZE, "Limit of the containers of this workload, in place of the suite's."),
+        "metrics": _list(METRICS, "What is compared of this workload, in place of the suite's."),
     }
     return {
         **_table(keys, ("name", "task", "dataset")),

@@ -113,7 +113,8 @@ def _with_training(run: RunFile, control: Service) -> RunFile:
     """A block more, in which the twin trains a model and another does not: an honest control is asked for none."""
     asked = [run.contestant(f"{control.key}:{mark}") for mark in (TWIN, UNTRAINED.fault)]
     training = assemble.planned_workload(TRAINING, asked, run.environment, run.seed)
-    blocks = plan_blocks({TRAINING.name: list(training.cells)}, 1, len(run.plan[0].turns), run.seed)
+    turns = {TRAINING.name: len(run.plan[0].turns)}
+    blocks = plan_blocks({TRAINING.name: list(training.cells)}, 1, turns, run.seed)
     return replace(run, workloads=(*run.workloads, training), plan=(*run.plan, *blocks))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mlfleet.verify import claims, estimates, folded, gates, looks, machine, meters, numbers, order
+from mlfleet.verify import claims, estimates, folded, gates, idle, looks, machine, meters, numbers, order
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.plan import Run
 
@@ -35,6 +35,7 @@ CONSTANTS: Mapping[str, float] = {
     "parity.EQUALITY_ALPHA": estimates.QUALITY_ALPHA,
     "runner.ATTEMPTS": order.ATTEMPTS,
     "schedule.HEADROOM": gates.HEADROOM,
+    "schedule.IDLE_NS": idle.IDLE_NS,
     "schedule.LATENCY_SAMPLES": gates.LATENCY_SAMPLES,
     **{f"schedule.RULES.{name}.sample_ns": rules[0] for name, rules in gates.SCHEDULES.items()},
     **{f"schedule.RULES.{name}.timed": rules[1] for name, rules in gates.SCHEDULES.items()},

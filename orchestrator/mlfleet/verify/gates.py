@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from mlfleet.verify.chain import LEDGER
 from mlfleet.verify.claims import check_claims
 from mlfleet.verify.findings import Findings
+from mlfleet.verify.idle import check_idle
 from mlfleet.verify.plain import Json, canonical
 from mlfleet.verify.plan import Run, Workload
 from mlfleet.verify.trials import GROUPS, Trial, Turn, sample
@@ -50,6 +51,7 @@ def check_trial(run: Run, trial: Trial, findings: Findings) -> None:
     if work is None or work.cells.get(trial.framework) != trial.cell:
         gate.rule("trial.cell", trial.cell, "a cell of run.json", holds=False)
         return
+    check_idle(run, trial, findings)
     if trial.verdict != "ok":
         return
     gate.rule("findings", ", ".join(codes), "none in a trial that is ok", holds=not codes)
@@ -96,6 +98,9 @@ def _environment(run: Run, work: Workload, trial: Trial, gate: _Gate) -> None:
     for pool in identity["thread_pools"].items():
         one_each = pool["pool"].text().endswith("-interop")
         gate.held(pool.place, pool["effective"].integer(), 1 if one_each else threads)
+    limit = trial.body["recipe"].get("mem_limit")
+    if limit and environment["runtime"].text() == "docker":
+        gate.held("recipe.mem_limit", limit.text(), str(run.environment_of(work)["memory_bytes"]))
     names = [one["name"].text() for one in identity["tasks"].items()]
     gate.rule("identity.tasks", ", ".join(names), f"{work.task} among them", holds=work.task in names)
 
@@ -111,7 +116,8 @@ def _schedule(run: Run, trial: Trial, gate: _Gate) -> None:
     iterations, timed, discarded = (calibration[key].integer() for key in ("iterations", "timed", "discarded"))
     per_iteration = calibration["iteration_ns"].number()
     found = [iterations, timed, discarded, calibration["turns"].integer()]
-    gate.held("calibration: iterations, timed, discarded, turns", [*found], [*_calibrated(run, per_iteration)])
+    awaited = _calibrated(run.schedule_of(trial.workload), per_iteration)
+    gate.held("calibration: iterations, timed, discarded, turns", [*found], [*awaited])
     for turn in trial.turns:
         place = f"turn {turn.number}"
         gate.held(f"{place}, discarded", turn.discarded, discarded)
@@ -122,9 +128,9 @@ def _schedule(run: Run, trial: Trial, gate: _Gate) -> None:
     gate.rule("turns", len(trial.turns), f"at most {found[3]}", holds=len(trial.turns) <= found[3])
 
 
-def _calibrated(run: Run, per_iteration: float) -> tuple[int, int, int, int]:
+def _calibrated(schedule: str, per_iteration: float) -> tuple[int, int, int, int]:
     """The table of the measurement rules: iterations a sample, timed samples, discarded ones, turns."""
-    least, timed, turns = SCHEDULES[run.body["schedule"].text()]
+    least, timed, turns = SCHEDULES[schedule]
     if per_iteration < least:
         return math.ceil(HEADROOM * least / per_iteration), timed, 1, turns
     if per_iteration <= S:
@@ -213,7 +219,7 @@ def _cell_id(run: Run, work: Workload, key: str) -> str:
         "framework": key,
         "version": identity["version"].text() if identity else None,
         "image": contestant.members().get("image_id"),
-        "environment": run.body["environment"].value,
+        "environment": run.environment_of(work),
         "seed": run.body["seed"].integer(),
     }
     return hashlib.sha256(canonical(dict(facts))).hexdigest()

@@ -98,7 +98,7 @@ def _pairs(run: Run, cells: Mapping[tuple[str, str], CellNumbers]) -> Iterator[P
         for key in work.cells:
             if key != baseline:
                 sides = cells[work.name, baseline], cells[work.name, key]
-                yield from (_pair(work, metric, (baseline, key), sides) for metric in run.metrics)
+                yield from (_pair(work, metric, (baseline, key), sides) for metric in run.metrics_of(work))
 
 
 def _cell(work: Workload, trials: list[Trial]) -> CellNumbers:
@@ -205,7 +205,7 @@ def _by_all_turns(run: Run, pair: Pair, first: Interval, level: float) -> tuple[
     at_level = first.at(level)
     if not at_level.excludes_zero:
         return "inconclusive", ("wide",), first
-    least = run.resolution(pair.metric)
+    least = run.resolution(pair.workload, pair.metric)
     if least is not None:
         seen = abs(point) / median(max(one) for one in pair.values) if pair.absolute else max(point, 1 / point) - 1
         if seen <= least:

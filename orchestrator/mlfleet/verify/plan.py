@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlfleet.verify.plain import Malformed, Node
+from mlfleet.verify.plain import Json, Malformed, Node
 
 # Kinds of equal pairs that a comparison is held against: what a task mostly waits for is not known, so the coarsest.
 _BOUNDS = {"cpu": ("interpreter", "compute", "memory"), "gpu": ("gpu",)}
@@ -70,9 +70,24 @@ class Run:
         found = self.body.get(name)
         return found.items() if found else []
 
-    def resolution(self, metric: str) -> float | None:
+    def schedule_of(self, workload: str) -> str:
+        """The schedule of its trials: its own, or the run's."""
+        found = self.workload(workload)
+        return ((found.body.get("schedule") if found else None) or self.body["schedule"]).text()
+
+    def metrics_of(self, work: Workload) -> tuple[str, ...]:
+        """What is compared of it."""
+        own = work.body.get("metrics")
+        return own.texts() if own else self.metrics
+
+    def environment_of(self, work: Workload) -> dict[str, Json]:
+        """What the launcher set for it: as for the run, but for a memory limit of its own."""
+        own = work.body.get("memory_bytes")
+        return {**self.body["environment"].members(), **({"memory_bytes": own.integer()} if own else {})}
+
+    def resolution(self, workload: str, metric: str) -> float | None:
         """What this host shows between equal services, as a share; None where it was not measured."""
-        known, schedule = self.body.get("resolution"), self.body["schedule"].text()
+        known, schedule = self.body.get("resolution"), self.schedule_of(workload)
         shares = []
         for bound in _BOUNDS["cpu" if self.body["environment"]["device"].text() == "cpu" else "gpu"]:
             limits = known["limits"].items() if known else []

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mlfleet.verify import numbers
+from mlfleet.verify import idle, numbers
 from mlfleet.verify.findings import Findings, equal
 from mlfleet.verify.plain import Json, Node, canonical
 from mlfleet.verify.plan import Run, Workload
@@ -14,7 +14,8 @@ from mlfleet.verify.trials import Trial
 CSV = "benchmark_results_complete.csv"
 _KIND = "published numbers"
 # What the first reports did not give yet.
-_LATER = frozenset({"flagged_turns", "turn_flags", "labels", "clock"})
+_AT_REST = {f"idle_{kind}_{what}" for kind in ("anonymous", "charged") for what in ("bytes", "absent")}
+_LATER = frozenset({"flagged_turns", "turn_flags", "labels", "clock"} | _AT_REST)
 # Spreadsheets are kept from running a text by an apostrophe before it.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -155,6 +156,10 @@ COLUMNS: Mapping[str, Column] = {
     "peak_anonymous_absent": lambda _, __, trial: numbers.value(trial, "memory")[1],
     "peak_charged_bytes": lambda _, __, trial: numbers.peak(trial, numbers.CHARGED_PEAK)[0],
     "peak_charged_absent": lambda _, __, trial: numbers.peak(trial, numbers.CHARGED_PEAK)[1],
+    "idle_anonymous_bytes": lambda _, __, trial: idle.at_rest(trial, numbers.ANONYMOUS)[0],
+    "idle_anonymous_absent": lambda _, __, trial: idle.at_rest(trial, numbers.ANONYMOUS)[1],
+    "idle_charged_bytes": lambda _, __, trial: idle.at_rest(trial, numbers.CHARGED)[0],
+    "idle_charged_absent": lambda _, __, trial: idle.at_rest(trial, numbers.CHARGED)[1],
     "prepared_anonymous_bytes": lambda _, __, trial: numbers.level(trial, numbers.ANONYMOUS),
     "prepared_charged_bytes": lambda _, __, trial: numbers.level(trial, numbers.CHARGED),
     "cold_ns": lambda _, __, trial: trial.cold.per_iteration if trial.cold else None,

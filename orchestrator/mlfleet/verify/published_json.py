@@ -8,6 +8,7 @@ from pathlib import Path
 from mlfleet.verify import estimates
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.folded import LEAST_INTERVAL, Summary, advice, summaries
+from mlfleet.verify.idle import contestant_of
 from mlfleet.verify.outcomes import CellNumbers, Decided
 from mlfleet.verify.plain import UNREADABLE, Json, Node, parse
 from mlfleet.verify.plan import Run
@@ -32,6 +33,7 @@ _LATER = [
     "labels",
     "turns",
     "flagged",
+    "contestants",
     "stops",
     "multiplicity",
     "summaries",
@@ -75,6 +77,7 @@ class _Check:
         self._same(self._report["run"].value, run.name, "run")
         cells: dict[Hashable, dict[str, Json]] = {key: cell_of(run, key[1], cell) for key, cell in mine.cells.items()}
         self._section("cells", ("workload", "framework"), cells)
+        self._section("contestants", ("framework",), _contestants(mine))
         by_key: dict[Hashable, dict[str, Json]] = {
             (one.pair.contestant, one.pair.baseline, one.pair.workload, one.pair.metric): comparison(run, one)
             for one in pairs
@@ -170,6 +173,15 @@ class _Check:
             return
         near = abs(found - drawn[index]) <= _BOOTSTRAP_SHARE * (drawn[1] - drawn[0]) + estimates.MIN_SE
         self._findings.rule(JSON, None, place, found, f"about {drawn[index]:.6g}", holds=near, kind=_KIND)
+
+
+def _contestants(mine: Recomputed) -> dict[Hashable, dict[str, Json]]:
+    """Each that the plan names, with all its cells."""
+    found: dict[Hashable, dict[str, Json]] = {}
+    for one in mine.run.body["contestants"].items():
+        key = one["service"]["key"].text()
+        found[(key,)] = contestant_of(one, [cell for (_, whose), cell in mine.cells.items() if whose == key])
+    return found
 
 
 def _text(value: Json) -> str:

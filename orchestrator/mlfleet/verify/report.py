@@ -102,7 +102,7 @@ def comparison(run: Run, one: Decided) -> dict[str, Json]:
         "p": shown.p if shown else None,
         "tested_level": one.tested,
         "unflagged": quiet | {"blocks": len(pair.quiet)} if shown else None,
-        "resolution": run.resolution(pair.metric),
+        "resolution": run.resolution(pair.workload, pair.metric),
         "difference": interval | {"unit": unit} if pair.absolute and shown else None,
         "values": {
             "baseline": numbers.middle([a for a, _ in pair.values]),

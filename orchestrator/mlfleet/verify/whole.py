@@ -12,6 +12,7 @@ from mlfleet.verify.chain import LEDGER, Chain, Line, read_chain, read_run
 from mlfleet.verify.constants import check_baselines, check_constants
 from mlfleet.verify.findings import Findings
 from mlfleet.verify.gates import check_plan, check_trial
+from mlfleet.verify.idle import check_own_layers
 from mlfleet.verify.judge import judged, read_audits
 from mlfleet.verify.looks import check_looks
 from mlfleet.verify.machine import check_machine
@@ -97,6 +98,7 @@ def verify(folder: Path, progress: Progress, audits: Sequence[Path] = ()) -> Ver
     _guarded(findings, "run.json", None, lambda: check_constants(run, findings))
     _guarded(findings, "run.json", None, lambda: check_baselines(run, findings))
     _guarded(findings, "run.json", None, lambda: check_plan(run, findings))
+    _guarded(findings, "run.json", None, lambda: check_own_layers(run, findings))
     for trial in every:
         progress(f"gates of line {trial.line}")
         _guarded(findings, LEDGER, trial.line, lambda trial=trial: check_trial(run, trial, findings))  # type: ignore[misc]
