@@ -35,6 +35,7 @@ LINEAR_LONGEST_NS = 1_000_000_000
 # CPU time in the second of two halves after a reply, in ns; a half is so many seconds.
 IDLE_CPU_NS = 10_000_000
 IDLE_HALF_S = 0.5
+IDLE_TRIES = 3
 # CPU time / wall time below which a cell is said to wait.
 WAITS_SHARE = 0.5
 WAITS, NOT_STEADY, LINEAR_UNJUDGED = "waits", "not steady", "linear in k not judged"

@@ -152,7 +152,8 @@ class TrialRun:
         if self._is_first and parts.calibration is not None:
             found = linear_samples(self._measure, self._meters.edge, parts.calibration)
             parts.linear, parts.linear_waited_ns, parts.linear_cpu_ns = found
-            parts.idle_cpu = idle_cpu(self._meters.edge, self._bench.stop.wait)
+            again = (parts.calibration.iterations,)
+            parts.idle_cpu = idle_cpu(self._meters.edge, self._bench.stop.wait, lambda: self._measure(again))
             self._bench.stop.check()
             findings = [*gates.not_linear(*found), *gates.works_on(parts.idle_cpu)]
         self._require_running().freeze()

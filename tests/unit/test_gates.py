@@ -9,8 +9,10 @@ from fakes import ENVIRONMENT, FOLDED_NS, Fleet
 from mlfleet import gates, judged
 from mlfleet.audits import Audit, Outcome
 from mlfleet.block import measure_block
+from mlfleet.first_trial import idle_cpu
 from mlfleet.gates import IDLE_CPU_NS, MEMORY_BOUND_CACHES, ROOF_FACTOR
 from mlfleet.model import Bound, Calibration, Reading, Roof, Sample, Turn
+from mlfleet.names import Name
 from mlfleet.plan import Block
 from mlfleet.schedule import RULES
 from mlfleet.verdict import Verdict
@@ -194,6 +196,22 @@ def test_gate_background_work_in_a_first_trial(fleet):
     fleet.behaviour("one").works_on_ns = IDLE_CPU_NS + 1
     assert trial(fleet).verdict is Verdict.BACKGROUND_WORK
     assert trial(fleet, first=False).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(("spent", "found", "asked"), [([18], 0, 1), ([18, 18], 0, 2), ([18] * 9, 18, 2), ([], 0, 0)])
+def test_who_works_on_after_one_reply_is_asked_again(spent, found, asked):
+    """In ms, in each silence; an interpreter that tidies up once is not at work behind every reply."""
+    total, half, replies = 0, 0, []
+
+    def edge():
+        nonlocal total, half
+        if half % 2:
+            total += spent[half // 2] if half // 2 < len(spent) else 0
+        half += 1
+        return {Name.CPU: Reading(total * MS, "ns", "fake")}
+
+    assert idle_cpu(edge, lambda _: None, lambda: replies.append(1)) == Reading(found * MS, "ns", "fake")
+    assert len(replies) == asked
 
 
 def test_gate_wrong_device_in_a_trial(fleet):
