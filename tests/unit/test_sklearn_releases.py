@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sklearn
 from mlfleet import datasets, tasks
+from mlfleet_sdk.errors import UnknownTask
 
 ADAPTER = Path(__file__).parents[2] / "services/sklearn"
 PARAMS = {"c": 1.0, "tol": 1e-4, "max_iter": 10_000}
@@ -53,6 +54,17 @@ def test_releases_that_minimise_the_sum_are_told_as_many_times_the_tolerance(
     monkeypatch.setattr(logistic, "LogisticRegression", lambda **given: asked.append(given["tol"]))
     logistic.service.find("logistic.fit").build(case.inputs, PARAMS)
     assert asked == [pytest.approx(told)]
+
+
+def test_a_release_that_takes_no_small_gamma_is_unsupported_and_says_so(adapter, monkeypatch):
+    cluster = adapter("cluster")
+    inputs = {"x_train": np.arange(12.0).reshape(6, 2)}
+    params = {"affinity": "rbf", "k": 2, "gamma": 0.5, "neighbours": 3}
+    cluster.service.find("spectral.fit").build(inputs, params)
+    monkeypatch.setattr(cluster, "RELEASE", (1, 1))
+    cluster.service.find("spectral.fit").build(inputs, {**params, "gamma": 1.0})
+    with pytest.raises(UnknownTask, match=r"takes no gamma below 1 \(1\.2 and later do\), gamma is 0\.5"):
+        cluster.service.find("spectral.fit").build(inputs, params)
 
 
 def test_the_release_is_the_installed_one(adapter):
