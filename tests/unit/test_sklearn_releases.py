@@ -45,9 +45,7 @@ def test_logistic_regression_stops_by_the_gradient_of_the_mean(adapter, case, to
 
 
 @pytest.mark.parametrize(("release", "told"), [((1, 1), 0.0456), ((1, 3), 0.0456), ((1, 4), 1e-4), ((1, 10), 1e-4)])
-def test_releases_that_minimise_the_sum_are_told_as_many_times_the_tolerance(
-    adapter, case, monkeypatch, release, told
-):
+def test_releases_that_minimise_the_sum_are_told_as_many_times_the_tolerance(adapter, case, monkeypatch, release, told):
     asked = []
     logistic = adapter("logistic")
     monkeypatch.setattr(logistic, "RELEASE", release)

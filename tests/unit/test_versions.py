@@ -133,7 +133,7 @@ def test_a_service_that_pins_no_one_package_to_its_tag_has_no_other_version(root
 @pytest.mark.parametrize("more", ['with = { numpy = "1.26" }', 'lock = { numpy = "1.26" }', 'without = ["trees"]'])
 def test_a_table_of_a_python_service_is_not_asked_in_vain_for_what_cargo_does(root, more):
     (root / "services/kit/versions.toml").write_text(f'[[releases]]\nof = ">=1"\n{more}\n')
-    with pytest.raises(UsageError, match="kit: its versions.toml has with, lock or without, which are of Rust services"):
+    with pytest.raises(UsageError, match=r"kit: its versions\.toml has with, lock or without, which are of Rust"):
         build_version(SERVICE, OLD, root, Site([]).tools(), print)
 
 

@@ -16,7 +16,7 @@ _Settled = tuple[str, tuple[str, ...]]
 # Receipt keys that say when an algorithm was done, or how: they may differ between frameworks and are printed; all
 # others are the work that was asked for.
 REACHED = frozenset({"n_iter", "n_support", "converged", "evaluations", "updates", "episodes", "column_major"})
-# Those that may differ between frameworks, and not between versions of one: a default that became another is other work.
+# Those that may differ between frameworks, not between versions of one: a default that became another is other work.
 CHOSEN = frozenset({"solver"})
 
 
