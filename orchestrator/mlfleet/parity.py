@@ -147,8 +147,7 @@ def _findings(record: Record) -> Sequence[Finding]:
 
 
 def _between(task: str, baseline: Sequence[Record], contestant: Sequence[Record]) -> list[Refusal]:
-    """Receipt keys that the task wants equal between frameworks, block by block."""
-    equal = [key for key, rule in tasks.get(task).reached.items() if rule.between == "equal"]
+    """Receipt keys that the task wants equal between these two, block by block."""
     other = {record.trial.block: record for record in baseline if record.verdict is Verdict.OK}
     pairs = [
         (other[record.trial.block], record)
@@ -156,7 +155,7 @@ def _between(task: str, baseline: Sequence[Record], contestant: Sequence[Record]
         if record.verdict is Verdict.OK and record.trial.block in other
     ]
     found = []
-    for key in equal:
+    for key in _equal_keys(task, baseline, contestant):
         differing = [
             (a.receipt.get(key), b.receipt.get(key)) for a, b in pairs if a.receipt.get(key) != b.receipt.get(key)
         ]
@@ -167,9 +166,16 @@ def _between(task: str, baseline: Sequence[Record], contestant: Sequence[Record]
     return found
 
 
+def _equal_keys(task: str, baseline: Sequence[Record], contestant: Sequence[Record]) -> list[str]:
+    """Keys that must be equal: between versions of one framework more than between frameworks."""
+    frameworks = {record.trial.framework.partition(":")[0] for record in (*baseline, *contestant)}
+    rules = ("equal", "versions") if len(frameworks) == 1 else ("equal",)
+    return [key for key, rule in tasks.get(task).reached.items() if rule.between in rules]
+
+
 def reached(task: str, records: Mapping[str, Sequence[Record]]) -> dict[str, dict[str, object]]:
     """Counts that are printed beside a ratio, such as n_iter, by key and framework: of the first trial that is ok."""
-    keys = [key for key, rule in tasks.get(task).reached.items() if rule.between == "printed"]
+    keys = [key for key, rule in tasks.get(task).reached.items() if rule.between != "equal"]
     first = {
         framework: next((record for record in found if record.verdict is Verdict.OK), None)
         for framework, found in records.items()

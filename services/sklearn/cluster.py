@@ -1,13 +1,16 @@
 """Clustering."""
 
 import numpy as np
-from library import rotation, service
+from library import RELEASE, rotation, service
 from mlfleet_sdk import F64Matrix, I64Vector, Job, Seed, require
+from mlfleet_sdk.errors import UnknownTask
 from sklearn.cluster import AgglomerativeClustering, KMeans, SpectralClustering
 
 LINKAGES = ("ward", "complete", "average")
 STARTS = ("k-means++", "random")
 AFFINITIES = ("rbf", "nearest_neighbors")
+# The first release that takes a gamma below 1.
+SMALL_GAMMA_SINCE = (1, 2)
 
 
 @service.task("kmeans.fit", origin="stock", kernels="cython+openblas")
@@ -91,6 +94,9 @@ def spectral_fit(
     _fits(k, x_train)
     require(affinity in AFFINITIES, f"affinity is {affinity!r}, awaited one of {', '.join(AFFINITIES)}")
     require(gamma > 0, f"gamma is {gamma}, awaited a number above 0")
+    if gamma < 1 and RELEASE < SMALL_GAMMA_SINCE:
+        message = f"scikit-learn {service.version} takes no gamma below 1 (1.2 and later do), gamma is {gamma}"
+        raise UnknownTask(message)
     require(1 <= neighbours <= rows, f"neighbours is {neighbours}, awaited 1 to {rows} (rows of x_train)")
     model = SpectralClustering(k, affinity=affinity, gamma=gamma, n_neighbors=neighbours, random_state=seed % 2**32)
     return Job(

@@ -8,6 +8,8 @@ import sklearn
 from mlfleet_sdk import F64Matrix, Rotation, Service, batches, require
 
 R = TypeVar("R")
+# (1, 9) of 1.9.1: what differs between releases differs between these.
+RELEASE = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 service = Service("scikit-learn", sklearn.__version__, facts={"scipy": scipy.__version__})
 
 

@@ -60,7 +60,7 @@ def test_components_of_every_other_row_fail(case: Case) -> None:
 
 def test_a_default_solver_is_not_compared_between_frameworks(case: Case) -> None:
     default = TASK.case(datasets.load("breast_cancer"), {"components": 4, "solver": "default"}, 1)
-    assert default.parity == "N, C(1e-06)"
+    assert default.parity == "N, C(0.01)"
     assert "another decomposition" in default.alone
     assert (case.parity, case.alone) == ("C(1e-06)", "")
 
@@ -84,3 +84,15 @@ def test_more_components_than_columns_or_rows_are_refused() -> None:
     for data, rows in ((iris, 120), (replace(iris, train=iris.train[:3]), 3)):
         with pytest.raises(UsageError, match=f"components is 5, dataset 'iris' has {rows} training rows of 4 columns"):
             TASK.case(data, {"components": 5, "solver": "full"}, 1)
+
+
+def test_an_approximation_passes_where_the_library_chooses_and_nowhere_else(case: Case) -> None:
+    params = {"components": 4, "solver": "default"}
+    default = TASK.case(datasets.load("breast_cancer"), params, 1)
+    turned = case.reference["components"] + 1e-3 * np.eye(4, 30, k=7)
+    assert failures(default, components=turned) == []
+    assert failures(case, components=turned)
+    for wrong in (turned[[1, 0, 2, 3]], 1.1 * turned, default.guess["components"]):
+        assert failures(default, components=wrong)
+    for scale in (1.001, 0.999):
+        assert failures(default, variance=scale * case.reference["variance"])

@@ -10,7 +10,7 @@ from mlfleet.builders.versions.build import Tools, build_version
 from mlfleet.builders.versions.python import package as pinned_package
 from mlfleet.builders.versions.releases import INDEX, Release, released, releases
 from mlfleet.builders.versions.tree import tree_of
-from mlfleet.errors import HostError
+from mlfleet.errors import HostError, UsageError
 from mlfleet.model import Service
 
 SERVICE = Service("kit", "python", "mlfleet/kit:1.9.1", control=False, memory_bytes=1 << 30)
@@ -128,6 +128,20 @@ def test_a_service_that_pins_no_one_package_to_its_tag_has_no_other_version(root
     (root / "services/kit/pyproject.toml").write_text(f"dependencies = [{dependencies}]")
     with pytest.raises(HostError, match=words):
         pinned_package(SERVICE, root)
+
+
+@pytest.mark.parametrize("more", ['with = { numpy = "1.26" }', 'lock = { numpy = "1.26" }', 'without = ["trees"]'])
+def test_a_table_of_a_python_service_is_not_asked_in_vain_for_what_cargo_does(root, more):
+    (root / "services/kit/versions.toml").write_text(f'[[releases]]\nof = ">=1"\n{more}\n')
+    with pytest.raises(UsageError, match=r"kit: its versions\.toml has with, lock or without, which are of Rust"):
+        build_version(SERVICE, OLD, root, Site([]).tools(), print)
+
+
+def test_a_table_of_a_python_service_refuses_releases(root):
+    (root / "services/kit/versions.toml").write_text('[[releases]]\nof = "<1.2"\nrefused = "it has no wheel"\n')
+    with pytest.raises(HostError, match=r"kit 1\.1\.9 is not built: it has no wheel"):
+        build_version(SERVICE, Release("1.1.9", None), root, Site([]).tools(), print)
+    assert build_version(SERVICE, OLD, root, Site(["beside today's"]).tools(), print).resolved_by is None
 
 
 @pytest.mark.parametrize("version", ["", "../x", "1.0 ; rm", "-1"])

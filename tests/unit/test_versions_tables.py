@@ -2,10 +2,10 @@
 
 import pytest
 from mlfleet.builders.source import service_folder
-from mlfleet.builders.versions import rust
-from mlfleet.builders.versions.kinds import package
+from mlfleet.builders.versions import python, rust
+from mlfleet.builders.versions.kinds import KINDS, package
 from mlfleet.builders.versions.table import NAME, read_table
-from mlfleet.builders.versions.tree import lay_out, tree_of
+from mlfleet.builders.versions.tree import PROJECT, lay_out, tree_of
 from mlfleet.commands.common import ROOT, services
 from mlfleet.errors import HostError
 from packaging.specifiers import SpecifierSet
@@ -31,11 +31,15 @@ def test_a_row_says_what_the_manifests_have(service, row, tmp_path):
     tree = tree_of(service, version, package(service, ROOT), ROOT, tmp_path)
     assert tree.row == row
     lay_out(tree, ROOT)
-    rust.pin(tree)
-    manifest = (tree.folder / rust.MANIFEST).read_text()
-    assert f'"={version}"' in manifest
-    assert version == service.tag or f'"={service.tag}"' not in manifest
-    lock = (tree.root / rust.WORKSPACE / rust.LOCK).read_text()
+    if service.language == "python":
+        python.pin(tree, None)
+    else:
+        rust.pin(tree)
+    manifest = (tree.folder / (PROJECT if service.language == "python" else rust.MANIFEST)).read_text()
+    # Both languages pin by one sign of equality or two.
+    assert f'={version}"' in manifest
+    assert version == service.tag or f'={service.tag}"' not in manifest
+    lock = KINDS[service.language].lock_of(tree).read_text()
     assert all(f'name = "{name}"' in lock for name in row.lock)
 
 

@@ -125,7 +125,7 @@ def _work(pair: Pair) -> Iterator[Refusal]:
 def _free_keys(named: set[str]) -> set[str]:
     """Receipt keys that may differ where the task is one that we know, such as iterations until it converged."""
     known = [tasks.get(name) for name in named if name in tasks.names()]
-    return {key for task in known for key, rule in task.reached.items() if rule.between == "printed"}
+    return {key for task in known for key, rule in task.reached.items() if rule.between != "equal"}
 
 
 def _said(value: Param | None) -> str:

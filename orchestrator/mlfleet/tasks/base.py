@@ -38,7 +38,9 @@ class Reached:
     """A receipt key whose value shows only when the work is done. `must`: the only flag that counts as done."""
 
     kind: type[bool] | type[int]
-    between: Literal["equal", "printed"]
+    # Equal between all, or printed beside the ratio; "versions": printed between frameworks, equal between versions of
+    # one, whose other default is other work.
+    between: Literal["equal", "printed", "versions"]
     low: int = 0
     must: bool | None = None
 

@@ -43,6 +43,9 @@ class UpToSign:
 
 
 _CRITERIA = (UpToSign("components", 1e-6), Close("variance", 1e-6), Within("explained_variance", 1e-6))
+# What a library chooses may be an approximation: the randomized SVD of scikit-learn until 1.4 ends 4e-3 off on
+# blobs16-syn, and explains 6e-6 less.
+_CHOSEN = (UpToSign("components", 1e-2), Close("variance", 1e-2), Within("explained_variance", 1e-4))
 
 
 def decompose(x: Floats, components: int) -> tuple[Floats, Floats]:
@@ -66,6 +69,7 @@ def _fit(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
             f"pca.fit: components is {k}, dataset {dataset.name!r} has {len(x)} training rows of {x.shape[1]} columns"
         )
     components, variance = decompose(x, k)
+    chosen = params["solver"] == "default"
     return Case(
         task="pca.fit",
         dataset=dataset.name,
@@ -74,13 +78,13 @@ def _fit(dataset: Dataset, params: Mapping[str, Param], seed: int) -> Case:
         params=params,
         outputs={"components": Output("F64", components.shape), "variance": Output("F64", variance.shape)},
         planned={"rows": len(x), "components": k},
-        criteria=_CRITERIA,
+        criteria=_CHOSEN if chosen else _CRITERIA,
         truth={"x_test": x_test},
         # The first columns, and what they vary.
         guess={"components": np.eye(k, x.shape[1]), "variance": x[:, :k].var(axis=0, ddof=1)},
         reference={"components": components, "variance": variance},
         most={"solver": len(SOLVERS) - 1},
-        alone=_DEFAULT if params["solver"] == "default" else "",
+        alone=_DEFAULT if chosen else "",
     )
 
 
@@ -120,7 +124,7 @@ TASKS = (
         decides="explained_variance_test",
         direction=1,
         criteria=_CRITERIA,
-        reached={"solver": Reached(int, "printed")},
+        reached={"solver": Reached(int, "versions")},
         bound=_bound,
     ),
 )

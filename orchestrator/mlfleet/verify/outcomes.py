@@ -16,6 +16,8 @@ _Settled = tuple[str, tuple[str, ...]]
 # Receipt keys that say when an algorithm was done, or how: they may differ between frameworks and are printed; all
 # others are the work that was asked for.
 REACHED = frozenset({"n_iter", "n_support", "converged", "evaluations", "updates", "episodes", "column_major"})
+# Those that may differ between frameworks, not between versions of one: a default that became another is other work.
+CHOSEN = frozenset({"solver"})
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,9 @@ def codes_between(work: Workload, both: _Both) -> list[str]:
     """Codes of what must be equal between two sides and is not."""
     codes = []
     for a, b in both:
-        one, other = ({key: value for key, value in side.receipt.items() if key not in REACHED} for side in (a, b))
+        versions = a.framework.partition(":")[0] == b.framework.partition(":")[0]
+        free = REACHED if versions else REACHED | CHOSEN
+        one, other = ({key: value for key, value in side.receipt.items() if key not in free} for side in (a, b))
         if any(one[key] != other[key] for key in one.keys() & other.keys() if isinstance(one[key], int)):
             codes.append("short_work")
     rule = work.spread

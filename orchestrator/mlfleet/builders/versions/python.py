@@ -11,7 +11,7 @@ from mlfleet.builders.layers import layer_packages
 from mlfleet.builders.source import service_folder
 from mlfleet.builders.steps import run
 from mlfleet.builders.versions.tree import LOCK, PROJECT, Tree, pins
-from mlfleet.errors import HostError
+from mlfleet.errors import HostError, UsageError
 from mlfleet.model import Service
 
 # Whose dependencies are ours, whatever the day of the release: the SDK's, its stubs', and what builds these two.
@@ -49,7 +49,12 @@ def limit_in(tree: Tree) -> str | None:
 
 
 def pin(tree: Tree, limit: str | None) -> None:
-    """Write the version in the place of today's; `limit`: nothing newer is resolved than published by then."""
+    """Write the version in the place of today's; `limit`: nothing newer is resolved than published by then.
+
+    Raises UsageError for a row that asks for what only cargo can do.
+    """
+    if tree.row.with_ or tree.row.lock or tree.row.without:
+        raise UsageError(f"{tree.service.key}: its versions.toml has with, lock or without, which are of Rust services")
     path, name = tree.folder / PROJECT, tree.package
     text = path.read_text(encoding="utf-8").replace(f'"{name}=={tree.today.tag}"', f'"{name}=={tree.version}"')
     if limit is not None:
