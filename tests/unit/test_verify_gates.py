@@ -16,6 +16,7 @@ from mlfleet.names import Name
 from mlfleet.resolution import Limit, Resolution
 from mlfleet.verdict import Verdict
 from mlfleet.verify.constants import CONSTANTS
+from mlfleet.verify.outcomes import CHOSEN, REACHED
 from mlfleet.verify.whole import Progress, verify
 from runs import write_run
 from samples import CELLS, Cell
@@ -24,6 +25,7 @@ NAME, JSON, LEDGER = "ridge.fit-diabetes", "report.json", "ledger.jsonl"
 NOISE = (1.0, 1.06, 0.95, 1.02, 0.97, 1.3, 1.01, 0.99, 1.03, 0.98)
 PAIR = {NAME: {"sklearn": Cell(1e6, 100), "linfa": Cell(2e6, 50)}}
 S = 10**9
+ALL_REACHED = {name: tasks.get(name).reached for name in tasks.names()}
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +154,15 @@ def test_an_unusual_sentinel_flags_its_turn_in_what_was_published(tmp_path, monk
     monkeypatch.setattr(noise, "COMPUTE", 10.0)
     monkeypatch.setattr(mlfleet.table, "turn_flags", lambda turn, _: turn.flags)
     assert {"flagged.turns", "unflagged.blocks"} <= in_report(make(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("task", tasks.names())
+def test_verify_knows_which_receipt_keys_a_task_may_reach_otherwise(task):
+    """A key that only the writer knows to be free made an honest run differ."""
+    known = {
+        key: "printed" if key in REACHED else "versions" if key in CHOSEN else "equal" for key in ALL_REACHED[task]
+    }
+    assert known == {key: rule.between for key, rule in ALL_REACHED[task].items()}
 
 
 def test_flags_are_published_in_one_order(tmp_path):
