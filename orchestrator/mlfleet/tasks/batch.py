@@ -22,7 +22,7 @@ def batch_rows(task: str, batch: Param, rows: int) -> int:
 
 
 def batch_bound(case: Case) -> Bound:
-    """Each number of the batch is multiplied by a coefficient and added: a linear model's work, and the least of all."""
+    """Each number of the batch is multiplied by a coefficient and added: a linear model's work, and the least."""
     return Bound(2.0 * int(case.params["batch"]) * case.inputs["x_test"].shape[1], "F64")
 
 

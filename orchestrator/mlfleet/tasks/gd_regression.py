@@ -128,7 +128,5 @@ TASKS = (
         bound=_bound,
         size=_size,
     ),
-    predict_task(
-        _PREDICT, params={**_STEPS, "rows": ROWS, "test_rows": ROWS}, make=_predict, criteria=_PREDICTED
-    ),
+    predict_task(_PREDICT, params={**_STEPS, "rows": ROWS, "test_rows": ROWS}, make=_predict, criteria=_PREDICTED),
 )

@@ -156,9 +156,7 @@ def _family(name: str, penalty: Mapping[str, ParamSpec]) -> tuple[Task, Task]:
             value_dependent=True,
         ),
         replace(
-            predict_task(
-                predict, params={**penalty, **_STOP}, make=partial(_predict, predict), criteria=_PREDICT
-            ),
+            predict_task(predict, params={**penalty, **_STOP}, make=partial(_predict, predict), criteria=_PREDICT),
             reached=_CONVERGED,
         ),
     )
