@@ -16,6 +16,7 @@ from mlfleet.errors import UsageError, printable
 from mlfleet.model import Bound, Finding, Param, Quality, WeightsFact
 from mlfleet.payload import dtype_name
 from mlfleet.tasks.criteria import Answer, Criterion, Metrics, Spread, class_text
+from mlfleet.tasks.floors import Deciding
 from mlfleet.tasks.params import ParamSpec, check
 from mlfleet.tasks.remembered import remembered
 from mlfleet.tasks.rows import ROWS, first_rows
@@ -207,13 +208,13 @@ class Task:
             return Quality(self.metrics(case, outputs), self.decides, agreement={})
         reference = self.reference(case)
         found, right = (Answer(arrays, self.metrics(case, arrays)) for arrays in (outputs, reference))
-        floor = case.floor
+        deciding, floor = Deciding(self.decides, self.direction), case.floor
         if floor is None:
-            floor = self._floor(right.metrics, self.metrics(case, case.guess))
+            floor = deciding.floor(right.metrics, self.metrics(case, case.guess))
         judgements = [criterion.judge(found, right) for criterion in case.criteria]
         sentences = [judgement.failure for judgement in judgements if judgement.failure]
         if floor is not None:
-            sentences += self._below(floor, found.metrics[self.decides])
+            sentences += deciding.below(floor, found.metrics)
         return Quality(
             metrics=found.metrics,
             decides=self.decides,
@@ -221,20 +222,6 @@ class Task:
             findings=tuple(Finding("quality", Verdict.OUTSIDE_TOLERANCE.value, sentence) for sentence in sentences),
             floor=floor,
         )
-
-    def _floor(self, reference: Metrics, guess: Metrics) -> float | None:
-        # A tenth of the way from the reference to chance. None where the right answer is no better than a guess, such
-        # as on a batch of one row: then agreement alone speaks.
-        best, chance = reference[self.decides], guess[self.decides]
-        if best is None or chance is None or self.direction * (best - chance) <= 0:
-            return None
-        return best - 0.1 * (best - chance)
-
-    def _below(self, floor: float, found: float | None) -> list[str]:
-        if found is not None and self.direction * (found - floor) >= 0:
-            return []
-        side = "at least" if self.direction > 0 else "at most"
-        return [f"{self.decides} is {'undefined' if found is None else f'{found:.6g}'}, {side} {floor:.6g} awaited"]
 
 
 def _flaw(name: str, awaited: Output, found: NDArray[Any]) -> str | None:

@@ -9,10 +9,9 @@ from mlfleet.datasets.dataset import Floats
 from mlfleet.errors import UsageError
 from mlfleet.model import Bound, Param
 from mlfleet.tasks.base import Case, Output, Size, Task
-from mlfleet.tasks.batch import BATCH
 from mlfleet.tasks.bounds import product
 from mlfleet.tasks.criteria import Close, Within
-from mlfleet.tasks.linear_models import PREDICTS, fit_metrics, predict_bound, predict_case, predict_metrics
+from mlfleet.tasks.linear_models import fit_metrics, predict_case, predict_task
 from mlfleet.tasks.params import ParamSpec
 from mlfleet.tasks.rows import ROWS
 
@@ -129,13 +128,5 @@ TASKS = (
         bound=_bound,
         size=_size,
     ),
-    Task(
-        name=_PREDICT,
-        params={**_STEPS, "batch": BATCH, "rows": ROWS, "test_rows": ROWS},
-        make=_predict,
-        metrics=predict_metrics,
-        criteria=_PREDICTED,
-        bound=predict_bound,
-        **PREDICTS,
-    ),
+    predict_task(_PREDICT, params={**_STEPS, "rows": ROWS, "test_rows": ROWS}, make=_predict, criteria=_PREDICTED),
 )

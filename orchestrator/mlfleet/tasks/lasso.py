@@ -4,7 +4,7 @@ The intercept is the mean of y, which the orchestrator adds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,21 +14,16 @@ from mlfleet.datasets.dataset import Floats, Integers
 from mlfleet.errors import UsageError
 from mlfleet.model import Param
 from mlfleet.tasks.base import Arrays, Case, Output, Reached, Task
-from mlfleet.tasks.batch import BATCH
 from mlfleet.tasks.criteria import Answer, Close, Judgement, Metrics, Objective, Within
 from mlfleet.tasks.elastic_net_numpy import duality_gap, least_alpha, minimiser, objective
-from mlfleet.tasks.folds import FOLDS, fold_ids, out_of_fold
+from mlfleet.tasks.folds import fold_ids, out_of_fold
 from mlfleet.tasks.linear_models import (
-    PREDICTS,
-    VALIDATES,
     fit_bound,
     fit_metrics,
-    predict_bound,
     predict_case,
-    predict_metrics,
-    validate_bound,
+    predict_task,
     validate_case,
-    validate_metrics,
+    validate_task,
 )
 from mlfleet.tasks.params import ParamSpec
 from mlfleet.tasks.rows import ROWS
@@ -160,15 +155,9 @@ def _family(name: str, penalty: Mapping[str, ParamSpec]) -> tuple[Task, Task]:
             },
             value_dependent=True,
         ),
-        Task(
-            name=predict,
-            params={**penalty, **_STOP, "batch": BATCH},
-            make=partial(_predict, predict),
-            metrics=predict_metrics,
-            criteria=_PREDICT,
-            bound=predict_bound,
+        replace(
+            predict_task(predict, params={**penalty, **_STOP}, make=partial(_predict, predict), criteria=_PREDICT),
             reached=_CONVERGED,
-            **PREDICTS,
         ),
     )
 
@@ -176,15 +165,14 @@ def _family(name: str, penalty: Mapping[str, ParamSpec]) -> tuple[Task, Task]:
 TASKS = (
     *_family("lasso", {"alpha": _ALPHA}),
     *_family("elastic_net", {"alpha": _ALPHA, "l1_ratio": _RATIO}),
-    Task(
-        name="lasso.cross_validate",
-        params={"alpha": _ALPHA, **_STOP, "folds": FOLDS},
-        make=partial(_validate, "lasso.cross_validate"),
-        metrics=validate_metrics,
-        criteria=_PREDICT,
-        bound=validate_bound,
-        value_dependent=True,
+    replace(
+        validate_task(
+            "lasso.cross_validate",
+            params={"alpha": _ALPHA, **_STOP},
+            make=partial(_validate, "lasso.cross_validate"),
+            criteria=_PREDICT,
+        ),
         reached=_CONVERGED,
-        **VALIDATES,
+        value_dependent=True,
     ),
 )

@@ -7,17 +7,8 @@ import numpy as np
 from mlfleet.datasets import Dataset
 from mlfleet.model import Param
 from mlfleet.tasks.base import Case, Output, Task
-from mlfleet.tasks.batch import BATCH
 from mlfleet.tasks.criteria import Close, Within
-from mlfleet.tasks.linear_models import (
-    PREDICTS,
-    check_rank,
-    fit_bound,
-    fit_metrics,
-    predict_bound,
-    predict_case,
-    predict_metrics,
-)
+from mlfleet.tasks.linear_models import check_rank, fit_bound, fit_metrics, predict_case, predict_task
 from mlfleet.tasks.ridge import closed_form
 from mlfleet.tasks.rows import ROWS
 
@@ -70,13 +61,5 @@ TASKS = (
         criteria=_FIT,
         bound=fit_bound,
     ),
-    Task(
-        name="linear.predict",
-        params={"batch": BATCH},
-        make=_predict,
-        metrics=predict_metrics,
-        criteria=_PREDICT,
-        bound=predict_bound,
-        **PREDICTS,
-    ),
+    predict_task("linear.predict", params={}, make=_predict, criteria=_PREDICT),
 )

@@ -1,7 +1,7 @@
 """What linear models share: metrics, the cases of a `.predict` and of a `.cross_validate`, the least work of each."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -9,24 +9,15 @@ from mlfleet.datasets import Dataset
 from mlfleet.datasets.dataset import Floats, Integers
 from mlfleet.errors import UsageError
 from mlfleet.model import Bound, Param
-from mlfleet.tasks.base import Arrays, Case, Output
-from mlfleet.tasks.batch import batch_rows
+from mlfleet.tasks.base import Arrays, Case, Output, Task
+from mlfleet.tasks.batch import batch_rows, predicts
 from mlfleet.tasks.criteria import Criterion, Metrics
-from mlfleet.tasks.folds import out_of_fold, per_fold
+from mlfleet.tasks.folds import FOLDS, out_of_fold, per_fold
 from mlfleet.tasks.metrics import coefficients, regression
+from mlfleet.tasks.params import ParamSpec
 
 # Coefficients f64[d] and intercept f64[].
 Model = tuple[Floats, Floats]
-# Of a Task that predicts, and of one that validates.
-PREDICTS: dict[str, Any] = {
-    "stage": "infer",
-    "unit_key": "rows_predicted",
-    "unit": "row",
-    "targets": ("real",),
-    "decides": "r2",
-    "direction": 1,
-}
-VALIDATES: dict[str, Any] = {**PREDICTS, "stage": "train", "unit_key": "fits", "unit": "fit"}
 
 
 def check_rank(task: str, dataset: str, x: Floats) -> None:
@@ -75,14 +66,13 @@ def predict_case(
     )
 
 
-def predict_metrics(case: Case, outputs: Arrays) -> Metrics:
+def _predict_metrics(case: Case, outputs: Arrays) -> Metrics:
     """REG of the batch."""
     return regression(case.truth["y_test"], outputs["pred"])
 
 
-def predict_bound(case: Case) -> Bound:
-    """Each number of the batch is multiplied by a coefficient and added."""
-    return Bound(2.0 * int(case.params["batch"]) * case.inputs["x_test"].shape[1], "F64")
+# A `.predict`, whose case is `predict_case`.
+predict_task = partial(predicts, target="real", decides="r2", metrics=_predict_metrics)
 
 
 def validate_case(
@@ -110,12 +100,32 @@ def validate_case(
     )
 
 
-def validate_metrics(case: Case, outputs: Arrays) -> Metrics:
+def _validate_metrics(case: Case, outputs: Arrays) -> Metrics:
     """REG of each fold, its mean and its std."""
     y, pred = case.inputs["y_train"], outputs["pred"]
     return per_fold(case.inputs["folds"], lambda held: regression(y[held], pred[held]))
 
 
-def validate_bound(case: Case) -> Bound:
-    """X'y of each fold's rows: those of one fold are the rest of all, so a pass over X serves every fit."""
-    return fit_bound(case)
+def validate_task(
+    name: str,
+    *,
+    params: Mapping[str, ParamSpec],
+    make: Callable[[Dataset, Mapping[str, Param], int], Case],
+    criteria: tuple[Criterion, ...],
+) -> Task:
+    """A `.cross_validate`, whose case is `validate_case`: `params` and folds."""
+    return Task(
+        name=name,
+        stage="train",
+        unit_key="fits",
+        unit="fit",
+        targets=("real",),
+        params={**params, "folds": FOLDS},
+        make=make,
+        metrics=_validate_metrics,
+        decides="r2",
+        direction=1,
+        criteria=criteria,
+        # X'y of each fold's rows: those of one fold are the rest of all, so a pass over X serves every fit.
+        bound=fit_bound,
+    )

@@ -5,21 +5,22 @@ An SVC with a linear kernel solves another problem: its intercept is free.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mlfleet.datasets import Dataset
 from mlfleet.datasets.dataset import Floats, Integers
 from mlfleet.errors import UsageError
-from mlfleet.model import Bound, Param
+from mlfleet.model import Param
 from mlfleet.tasks.base import Arrays, Case, Output, Reached, Task
-from mlfleet.tasks.batch import BATCH, batch_rows
+from mlfleet.tasks.batch import batch_rows, predicts
 from mlfleet.tasks.criteria import Close, Metrics, Objective, Share, Within
 from mlfleet.tasks.interior_point import box_minimum
 from mlfleet.tasks.metrics import classification
 from mlfleet.tasks.params import ParamSpec
 from mlfleet.tasks.rows import ROWS
+from mlfleet.tasks.svc import fit_bound
 
 _FIT = (Objective("objective", 1e-3), Within("f1_macro", 0.01))
 _PREDICT = (Share("labels", 0.99), Close("decision", 1e-2), Within("f1_macro", 0.01, rows="labels"))
@@ -148,16 +149,6 @@ def _predict_metrics(case: Case, outputs: Arrays) -> Metrics:
     return classification(case.truth["y_test"], outputs["labels"], 2, scores)
 
 
-def _fit_bound(case: Case) -> Bound:
-    """To know that a row keeps the margin takes one product with it at least, whatever is shrunk."""
-    return Bound(2.0 * case.inputs["x_train"].size, "F64")
-
-
-def _predict_bound(case: Case) -> Bound:
-    """Each number of the batch is multiplied by a coefficient and added."""
-    return Bound(2.0 * int(case.params["batch"]) * case.inputs["x_test"].shape[1], "F64")
-
-
 _PARAMS = {
     "c": ParamSpec(float, above=0.0),
     "loss": ParamSpec(str, words=("hinge", "squared_hinge")),
@@ -182,22 +173,19 @@ TASKS = (
         reached={"n_iter": Reached(int, "printed", low=1), **_CONVERGED},
         title_time="time to the same objective",
         undone=_undone,
-        bound=_fit_bound,
+        bound=fit_bound,
         value_dependent=True,
     ),
-    Task(
-        name="linear_svc.predict",
-        stage="infer",
-        unit_key="rows_predicted",
-        unit="row",
-        targets=("classes",),
-        params={**_PARAMS, "batch": BATCH},
-        make=_predict,
-        metrics=_predict_metrics,
-        decides="f1_macro",
-        direction=1,
-        criteria=_PREDICT,
+    replace(
+        predicts(
+            "linear_svc.predict",
+            params=_PARAMS,
+            make=_predict,
+            target="classes",
+            decides="f1_macro",
+            metrics=_predict_metrics,
+            criteria=_PREDICT,
+        ),
         reached=_CONVERGED,
-        bound=_predict_bound,
     ),
 )

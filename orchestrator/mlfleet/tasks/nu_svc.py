@@ -14,13 +14,13 @@ from mlfleet.datasets import Dataset
 from mlfleet.errors import UsageError
 from mlfleet.model import Param
 from mlfleet.tasks.base import Arrays, Case, Output, Reached, Task
-from mlfleet.tasks.batch import BATCH, batch_rows
+from mlfleet.tasks.batch import batch_rows, predicts
 from mlfleet.tasks.criteria import Close, Metrics, Share, Within
 from mlfleet.tasks.metrics import classification
 from mlfleet.tasks.params import ParamSpec
 from mlfleet.tasks.rows import ROWS
 from mlfleet.tasks.svc import PARAMS, fit_bound, gamma_of, pair_scores
-from mlfleet.tasks.svc_predict import batch_bound
+from mlfleet.tasks.svc_predict import by_machines
 
 _FIT, _PREDICT, _OVO = "nu_svc.fit", "nu_svc.predict", "nu_svc_ovo.fit"
 _CRITERIA = (Share("labels", 0.99), Close("decision", 1e-2), Within("f1_macro", 0.01, rows="labels"))
@@ -121,21 +121,15 @@ def _fit_task(name: str) -> Task:
 TASKS = (
     _fit_task(_FIT),
     _fit_task(_OVO),
-    Task(
-        name=_PREDICT,
-        stage="infer",
-        unit_key="rows_predicted",
-        unit="row",
-        targets=("classes",),
-        params={**_PARAMS, "batch": BATCH},
-        make=_predict,
-        metrics=_metrics,
-        decides="f1_macro",
-        direction=1,
-        criteria=_CRITERIA,
-        golden=True,
-        bound=batch_bound,
-        # As many products as the fit left support vectors.
-        value_dependent=True,
+    by_machines(
+        predicts(
+            _PREDICT,
+            params=_PARAMS,
+            make=_predict,
+            target="classes",
+            decides="f1_macro",
+            metrics=_metrics,
+            criteria=_CRITERIA,
+        )
     ),
 )

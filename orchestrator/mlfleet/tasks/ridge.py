@@ -8,20 +8,15 @@ from mlfleet.datasets import Dataset
 from mlfleet.datasets.dataset import Floats, Integers
 from mlfleet.model import Param
 from mlfleet.tasks.base import Case, Output, Task
-from mlfleet.tasks.batch import BATCH
 from mlfleet.tasks.criteria import Close, Within
-from mlfleet.tasks.folds import FOLDS, fold_ids, out_of_fold
+from mlfleet.tasks.folds import fold_ids, out_of_fold
 from mlfleet.tasks.linear_models import (
-    PREDICTS,
-    VALIDATES,
     fit_bound,
     fit_metrics,
-    predict_bound,
     predict_case,
-    predict_metrics,
-    validate_bound,
+    predict_task,
     validate_case,
-    validate_metrics,
+    validate_task,
 )
 from mlfleet.tasks.params import ParamSpec
 from mlfleet.tasks.rows import ROWS
@@ -99,22 +94,6 @@ TASKS = (
         criteria=_FIT,
         bound=fit_bound,
     ),
-    Task(
-        name="ridge.predict",
-        params={"alpha": _ALPHA, "batch": BATCH},
-        make=_predict,
-        metrics=predict_metrics,
-        criteria=_PREDICT,
-        bound=predict_bound,
-        **PREDICTS,
-    ),
-    Task(
-        name="ridge.cross_validate",
-        params={"alpha": _ALPHA, "folds": FOLDS},
-        make=_validate,
-        metrics=validate_metrics,
-        criteria=_PREDICT,
-        bound=validate_bound,
-        **VALIDATES,
-    ),
+    predict_task("ridge.predict", params={"alpha": _ALPHA}, make=_predict, criteria=_PREDICT),
+    validate_task("ridge.cross_validate", params={"alpha": _ALPHA}, make=_validate, criteria=_PREDICT),
 )

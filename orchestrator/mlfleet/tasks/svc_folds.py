@@ -13,12 +13,11 @@ from mlfleet.datasets import Dataset
 from mlfleet.datasets.dataset import Integers
 from mlfleet.model import Param
 from mlfleet.tasks.base import Arrays, Case, Output, Task
-from mlfleet.tasks.batch import BATCH, batch_rows
+from mlfleet.tasks.batch import BATCH, batch_bound, batch_rows
 from mlfleet.tasks.criteria import Close, Criterion, Metrics, Within
 from mlfleet.tasks.folds import FOLDS, fold_ids, per_fold
 from mlfleet.tasks.metrics import classification, log_loss
 from mlfleet.tasks.svc import CRITERIA, PARAMS, classes_of, decided, fit_bound, gamma_of, golden_name, judged
-from mlfleet.tasks.svc_predict import batch_bound
 
 _VALIDATE, _CALIBRATE, _PROBA = "svc.cross_validate", "svc.calibrate", "svc.predict_proba"
 _CALIBRATED: tuple[Criterion, ...] = (

@@ -1,12 +1,13 @@
 """Decisions of a fitted C-SVC, a batch at a time: the right answers are the first rows of its fit's golden."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from mlfleet.datasets import Dataset
-from mlfleet.model import Bound, Param
+from mlfleet.model import Param
 from mlfleet.tasks.base import Case, Task
-from mlfleet.tasks.batch import BATCH, batch_rows
+from mlfleet.tasks.batch import batch_rows, predicts
 from mlfleet.tasks.svc import CRITERIA, PARAMS, decided, gamma_of, golden_name, judged
 
 
@@ -31,29 +32,22 @@ def _predict(task: str, dataset: Dataset, params: Mapping[str, Param], seed: int
     )
 
 
-def batch_bound(case: Case) -> Bound:
-    """Each number of the batch is multiplied and added once, as by a linear machine."""
-    return Bound(2.0 * int(case.params["batch"]) * case.inputs["x_test"].shape[1], "F64")
+def by_machines(task: Task) -> Task:
+    """That task as one of kernel machines: as many products as the fit left support vectors, right by its golden."""
+    return replace(task, golden=True, value_dependent=True)
 
 
 def _task(name: str) -> Task:
-    return Task(
-        name=name,
-        stage="infer",
-        unit_key="rows_predicted",
-        unit="row",
-        targets=("classes",),
-        params={**PARAMS, "batch": BATCH},
+    task = predicts(
+        name,
+        params=PARAMS,
         make=partial(_predict, name),
-        metrics=judged,
+        target="classes",
         decides="f1_macro",
-        direction=1,
+        metrics=judged,
         criteria=CRITERIA,
-        golden=True,
-        bound=batch_bound,
-        # As many products as the fit left support vectors.
-        value_dependent=True,
     )
+    return by_machines(task)
 
 
 TASKS = tuple(_task(f"{machines}.predict") for machines in ("svc", "svc_ovo"))

@@ -13,13 +13,13 @@ from mlfleet.datasets import Dataset
 from mlfleet.datasets.dataset import Floats, variance
 from mlfleet.model import Param
 from mlfleet.tasks.base import Arrays, Case, Output, Reached, Task
-from mlfleet.tasks.batch import BATCH, batch_rows
+from mlfleet.tasks.batch import batch_rows, predicts
 from mlfleet.tasks.criteria import Close, Metrics, Within
 from mlfleet.tasks.metrics import regression
 from mlfleet.tasks.params import ParamSpec
 from mlfleet.tasks.rows import ROWS
 from mlfleet.tasks.svc import PARAMS, fit_bound, gamma_of
-from mlfleet.tasks.svc_predict import batch_bound
+from mlfleet.tasks.svc_predict import by_machines
 
 _CRITERIA = (Close("pred", 1e-2), Within("r2", 0.005))
 _PARAMS = {
@@ -104,21 +104,15 @@ TASKS = (
         bound=fit_bound,
         value_dependent=True,
     ),
-    Task(
-        name="svr.predict",
-        stage="infer",
-        unit_key="rows_predicted",
-        unit="row",
-        targets=("real",),
-        params={**_PARAMS, "batch": BATCH},
-        make=_predict,
-        metrics=_metrics,
-        decides="r2",
-        direction=1,
-        criteria=_CRITERIA,
-        golden=True,
-        bound=batch_bound,
-        # As many products as the fit left support vectors.
-        value_dependent=True,
+    by_machines(
+        predicts(
+            "svr.predict",
+            params=_PARAMS,
+            make=_predict,
+            target="real",
+            decides="r2",
+            metrics=_metrics,
+            criteria=_CRITERIA,
+        )
     ),
 )

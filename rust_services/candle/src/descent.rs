@@ -1,76 +1,35 @@
 //! `gd_regression.fit`: so many full steps of gradient descent, from zero, with an intercept, in double precision.
 
 use candle_core::{DType, Device, Result as CandleResult, Tensor};
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
+use mlfleet_sdk::descent::{Schedule, Steps, asked};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
 
 use crate::device::{device, failed, finished};
 use crate::weights::{array, tensor};
 
-/// Of x in one block: small enough to stay in a last-level cache between the two products.
-const BLOCK_BYTES: usize = 1 << 20;
-
-/// Where the steps ended, what the last one found (half the mean square), and what all of them did.
-struct Fit {
-    /// (d, 1).
-    coef: Tensor,
-    /// (1, 1), as is the loss.
-    intercept: Tensor,
-    last_loss: Tensor,
-    steps: usize,
-    rows_read: usize,
-}
-
-#[derive(Clone, Copy)]
-enum Schedule {
-    /// Each step reads x twice: for the errors of all rows, then for the gradient.
-    TwoPass,
-    /// Each step reads x once from memory: both products of a block while it is in the cache.
-    Fused,
-    /// X is read once, for the Gram matrix of [1 x], with which every step is taken.
-    Gram,
-}
+/// Coefficients (d, 1), the others (1, 1).
+type Fit = mlfleet_sdk::descent::Fit<Tensor>;
 
 pub(crate) struct Descent {
     /// (n, d).
     x: Tensor,
     /// (n, 1).
     y: Tensor,
-    lr: f64,
-    iterations: usize,
-    schedule: Schedule,
+    asked: Steps,
     device: Device,
     fit: Option<Fit>,
 }
 
-/// `x_train` f64 (n, d), `y_train` f64 (n,), `lr`, `iterations`, `schedule` "two\_pass", "fused" or "gram".
+/// As every service takes it.
 pub(crate) fn fit(inputs: &mut Inputs, params: &mut Params) -> Result<Descent, Error> {
-    let (x, y) = (inputs.f64_2d("x_train")?, inputs.f64_1d("y_train")?);
-    let (lr, iterations) = (params.float("lr")?, params.count("iterations")?);
-    let schedule = match params.text("schedule")?.as_str() {
-        "two_pass" => Ok(Schedule::TwoPass),
-        "fused" => Ok(Schedule::Fused),
-        "gram" => Ok(Schedule::Gram),
-        found => Err(Error::params(format!(
-            "schedule is {found:?}; awaited \"two_pass\", \"fused\" or \"gram\""
-        ))),
-    }?;
-    let (n, d) = x.dim();
-    require(n == y.len(), || {
-        format!("y_train has {} rows; x_train has {n}", y.len())
-    })?;
-    require(n >= 1 && d >= 1, || {
-        format!("x_train is {n} x {d}; awaited at least one row and column")
-    })?;
-    require(lr > 0.0, || format!("lr is {lr}; awaited a number above 0"))?;
+    let (x, y, asked) = asked(inputs, params)?;
     let device = device()?;
     Ok(Descent {
         x: tensor(&x.into_dyn(), &device).map_err(failed)?,
         y: tensor(&y.into_dyn(), &device)
             .and_then(|y| y.unsqueeze(1))
             .map_err(failed)?,
-        lr,
-        iterations,
-        schedule,
+        asked,
         device,
         fit: None,
     })
@@ -78,9 +37,8 @@ pub(crate) fn fit(inputs: &mut Inputs, params: &mut Params) -> Result<Descent, E
 
 impl Descent {
     fn descend(&self) -> CandleResult<Fit> {
-        match self.schedule {
-            Schedule::TwoPass => self.walk(self.rows(), 2),
-            Schedule::Fused => self.walk(self.block_rows(), 1),
+        match self.asked.schedule {
+            Schedule::TwoPass | Schedule::Fused => self.walk(),
             Schedule::Gram => self.gram(),
         }
     }
@@ -89,18 +47,29 @@ impl Descent {
         self.x.dims()[0]
     }
 
-    fn block_rows(&self) -> usize {
-        (BLOCK_BYTES / DType::F64.size_in_bytes() / self.x.dims()[1]).max(1)
+    fn columns(&self) -> usize {
+        self.x.dims()[1]
     }
 
     fn zeros(&self, rows: usize, columns: usize) -> CandleResult<Tensor> {
         Tensor::zeros((rows, columns), DType::F64, &self.device)
     }
 
-    /// Steps by blocks of so many rows, which memory gives `reads` times in each.
-    fn walk(&self, block: usize, reads: usize) -> CandleResult<Fit> {
-        let blocks = blocks(&self.x, &self.y, block)?;
-        let (columns, rows) = (self.x.dims()[1], count(self.rows()));
+    fn blocks(&self) -> CandleResult<Vec<(Tensor, Tensor)>> {
+        let (all, block) = (self.rows(), self.asked.schedule.block_rows(self.rows(), self.columns()));
+        (0..all)
+            .step_by(block)
+            .map(|start| {
+                let rows = block.min(all - start);
+                Ok((self.x.narrow(0, start, rows)?, self.y.narrow(0, start, rows)?))
+            })
+            .collect()
+    }
+
+    /// Steps by blocks, with both products of each.
+    fn walk(&self) -> CandleResult<Fit> {
+        let (blocks, reads) = (self.blocks()?, self.asked.schedule.reads());
+        let (columns, rows) = (self.columns(), count(self.rows()));
         let mut fit = Fit {
             coef: self.zeros(columns, 1)?,
             intercept: self.zeros(1, 1)?,
@@ -108,7 +77,7 @@ impl Descent {
             steps: 0,
             rows_read: 0,
         };
-        for _ in 0..self.iterations {
+        for _ in 0..self.asked.iterations {
             let (mut gradient, mut offset, mut squares) =
                 (self.zeros(columns, 1)?, self.zeros(1, 1)?, self.zeros(1, 1)?);
             for (x, y) in &blocks {
@@ -118,8 +87,8 @@ impl Descent {
                 squares = (squares + residual.t()?.matmul(&residual)?)?;
                 fit.rows_read += reads * x.dims()[0];
             }
-            fit.coef = (fit.coef - (gradient * (self.lr / rows))?)?;
-            fit.intercept = (fit.intercept - (offset * (self.lr / rows))?)?;
+            fit.coef = (fit.coef - (gradient * (self.asked.lr / rows))?)?;
+            fit.intercept = (fit.intercept - (offset * (self.asked.lr / rows))?)?;
             fit.last_loss = (squares / (2.0 * rows))?;
             fit.steps += 1;
         }
@@ -127,9 +96,9 @@ impl Descent {
     }
 
     fn gram(&self) -> CandleResult<Fit> {
-        let columns = self.x.dims()[1];
+        let columns = self.columns();
         let mut sums = self.zeros(columns + 2, columns + 2)?;
-        for (x, y) in blocks(&self.x, &self.y, self.block_rows())? {
+        for (x, y) in self.blocks()? {
             let framed = Tensor::cat(&[&y.ones_like()?, &x, &y], 1)?;
             sums = (sums + framed.t()?.matmul(&framed)?)?;
         }
@@ -141,11 +110,11 @@ impl Descent {
         let mut weights = self.zeros(columns + 1, 1)?;
         let mut last_loss = self.zeros(1, 1)?;
         let mut steps = 0;
-        for _ in 0..self.iterations {
+        for _ in 0..self.asked.iterations {
             let image = products.matmul(&weights)?;
             let along = weights.t()?;
             last_loss = (((along.matmul(&image)? + &square)? / 2.0)? - along.matmul(&right)?)?;
-            weights = (weights - ((image - &right)? * self.lr)?)?;
+            weights = (weights - ((image - &right)? * self.asked.lr)?)?;
             steps += 1;
         }
         Ok(Fit {
@@ -156,17 +125,6 @@ impl Descent {
             rows_read: self.rows(),
         })
     }
-}
-
-fn blocks(x: &Tensor, y: &Tensor, rows: usize) -> CandleResult<Vec<(Tensor, Tensor)>> {
-    let all = x.dims()[0];
-    (0..all)
-        .step_by(rows)
-        .map(|start| {
-            let rows = rows.min(all - start);
-            Ok((x.narrow(0, start, rows)?, y.narrow(0, start, rows)?))
-        })
-        .collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rows in memory are far below 2^53")]
@@ -182,13 +140,9 @@ impl Job for Descent {
 
     fn outputs(&mut self) -> Result<Outputs, Error> {
         let fit = self.fit.as_ref().ok_or_else(|| Error::bug("nothing was fitted"))?;
-        let scalar = |found: &Tensor| found.flatten_all().and_then(|flat| flat.get(0)).map_err(failed);
-        Ok(Outputs::new()
-            .tensor("coef", array::<f64>(&fit.coef.flatten_all().map_err(failed)?)?)
-            .tensor("intercept", array::<f64>(&scalar(&fit.intercept)?)?)
-            .tensor("last_loss", array::<f64>(&scalar(&fit.last_loss)?)?)
-            .receipt("steps", fit.steps)
-            .receipt("rows_read", fit.rows_read))
+        let elements = |found: &Tensor| found.flatten_all().map_err(failed);
+        let scalar = |found: &Tensor| array::<f64>(&elements(found)?.get(0).map_err(failed)?);
+        fit.outputs(|coef| array::<f64>(&elements(coef)?), scalar)
     }
 }
 

@@ -11,6 +11,7 @@ mod kmeans_own;
 mod knn;
 mod knn_folds;
 mod lasso;
+mod lasso_folds;
 mod linear;
 mod linear_svc;
 mod logistic;
@@ -20,6 +21,7 @@ mod mixture;
 #[cfg(feature = "gaussian-mixture")]
 mod mixture_own;
 mod mixture_start;
+mod nu_machine;
 mod nu_svc;
 mod pairs;
 mod pca;
@@ -76,7 +78,12 @@ fn linear_models(service: Service) -> Service {
         .task("ridge.cross_validate", Origin::InRepo, LINALG, ridge::cross_validate)
         .task("lasso.fit", Origin::Stock, ELASTIC, lasso::fit)
         .task("lasso.predict", Origin::Stock, NDARRAY, lasso::predict)
-        .task("lasso.cross_validate", Origin::InRepo, ELASTIC, lasso::cross_validate)
+        .task(
+            "lasso.cross_validate",
+            Origin::InRepo,
+            ELASTIC,
+            lasso_folds::cross_validate,
+        )
         .task("elastic_net.fit", Origin::Stock, ELASTIC, lasso::elastic_net_fit)
         .task(
             "elastic_net.predict",

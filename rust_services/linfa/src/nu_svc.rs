@@ -3,35 +3,11 @@
 use linfa::ParamGuard;
 use linfa_svm::{Svm, SvmValidParams};
 use mlfleet_sdk::{Batches, Error, Inputs, Job, Outputs, Params, require};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use ndarray::{Array1, Array2, s};
 
-use crate::machines::{Kernel, Rows, decision_of, ended, fit as fit_machine, fit_part, positive};
-use crate::pairs::highest;
+use crate::machines::{Kernel, Rows, ended, positive};
+use crate::nu_machine::{Machine, decide};
 use crate::svc::require_two;
-
-/// For the first class or the second, fitted on the rows of both.
-struct Machine {
-    speaks: (usize, usize),
-    rows: Vec<usize>,
-    svm: Svm<f64, bool>,
-    /// Of the linear kernel. linfa divides weights and threshold by the margin, but not the hyperplane that it keeps.
-    plane: Option<Array1<f64>>,
-}
-
-impl Machine {
-    /// False where all support vectors of a side are at a bound: linfa then takes the larger of infinity and a slope for
-    /// the margin, divides by it, and calls that converged.
-    fn has_margin(&self) -> bool {
-        self.svm.alpha.iter().any(|alpha| alpha.abs() > 0.0)
-    }
-
-    fn decide(&self, row: ArrayView1<'_, f64>) -> f64 {
-        match &self.plane {
-            Some(plane) => plane.dot(&row) - self.svm.rho,
-            None => decision_of(&self.svm, row),
-        }
-    }
-}
 
 pub(crate) struct NuFit {
     rows: Rows,
@@ -82,34 +58,6 @@ impl NuFit {
             machines: Vec::new(),
         })
     }
-
-    fn machine(&self, speaks: (usize, usize)) -> Result<Machine, Error> {
-        let y = &self.rows.y_train;
-        let in_pair = |row: &usize| y[*row] == speaks.0 || y[*row] == speaks.1;
-        let rows: Vec<usize> = (0..y.len()).filter(in_pair).collect();
-        let x = &self.rows.x_train;
-        // Rows are copied only where some are left out.
-        let svm = if rows.len() == y.len() {
-            fit_machine(&self.params, x.view(), y, speaks.0)?
-        } else {
-            fit_part(&self.params, x, y, &rows, speaks.0)?
-        };
-        let plane = (self.kernel == Kernel::Linear).then(|| self.plane(&rows, &svm));
-        Ok(Machine {
-            speaks,
-            rows,
-            svm,
-            plane,
-        })
-    }
-
-    fn plane(&self, rows: &[usize], svm: &Svm<f64, bool>) -> Array1<f64> {
-        let mut plane = Array1::zeros(self.rows.x_train.ncols());
-        for (&row, &alpha) in rows.iter().zip(&svm.alpha) {
-            plane.scaled_add(alpha, &self.rows.x_train.row(row));
-        }
-        plane
-    }
 }
 
 /// The weights of each side must add up to half of nu n, and none is above 1.
@@ -129,29 +77,12 @@ fn count(y: &[usize], class: usize) -> f64 {
     y.iter().filter(|&&label| label == class).count() as f64
 }
 
-/// Decision values, (m, machines), and labels: the class with most votes, the lowest of several.
-fn decide(machines: &[Machine], classes: usize, x: ArrayView2<'_, f64>) -> (Array2<f64>, Array1<i64>) {
-    let mut decision = Array2::zeros((x.nrows(), machines.len()));
-    let mut labels = Array1::zeros(x.nrows());
-    let mut votes = vec![0_u32; classes];
-    for ((row, mut values), label) in x.rows().into_iter().zip(decision.rows_mut()).zip(&mut labels) {
-        votes.fill(0);
-        for (machine, value) in machines.iter().zip(&mut values) {
-            *value = machine.decide(row);
-            let (first, second) = machine.speaks;
-            votes[if *value > 0.0 { first } else { second }] += 1;
-        }
-        *label = highest(&votes);
-    }
-    (decision, labels)
-}
-
 impl Job for NuFit {
     fn step(&mut self) -> Result<(), Error> {
         self.machines = self
             .pairs
             .iter()
-            .map(|&pair| self.machine(pair))
+            .map(|&pair| Machine::fit(&self.params, self.kernel, &self.rows, pair))
             .collect::<Result<_, _>>()?;
         Ok(())
     }

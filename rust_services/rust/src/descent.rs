@@ -5,15 +5,7 @@ use std::ops::Range;
 use crate::panels::{Panels, Sums};
 use crate::parts::in_parts;
 
-/// Where the steps ended, what the last one found (half the mean square), and what all of them did.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Fit {
-    pub(crate) coef: Vec<f64>,
-    pub(crate) intercept: f64,
-    pub(crate) last_loss: f64,
-    pub(crate) steps: usize,
-    pub(crate) rows_read: usize,
-}
+pub(crate) type Fit = mlfleet_sdk::descent::Fit<Vec<f64>, f64>;
 
 /// How often a step reads a row.
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! `gd_regression.fit`: so many full steps of gradient descent.
 
-use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params, require};
+use mlfleet_sdk::descent::{Schedule, Steps, asked};
+use mlfleet_sdk::{Error, Inputs, Job, Outputs, Params};
 use ndarray::{Array1, Array2};
 
 use crate::descent::{Fit, Reading, descend};
@@ -17,41 +18,20 @@ enum Data {
 
 pub(crate) struct Descent {
     data: Data,
-    lr: f64,
-    iterations: usize,
+    asked: Steps,
     fit: Option<Fit>,
 }
 
-/// `x_train` f64 (n, d), `y_train` f64 (n,), `lr`, `iterations`, `schedule` "two\_pass", "fused" or "gram".
+/// As every service takes it.
 pub(crate) fn fit(inputs: &mut Inputs, params: &mut Params) -> Result<Descent, Error> {
-    let (x, y) = (inputs.f64_2d("x_train")?, inputs.f64_1d("y_train")?);
-    let (lr, iterations) = (params.float("lr")?, params.count("iterations")?);
-    let reading = match params.text("schedule")?.as_str() {
-        "two_pass" => Ok(Some(Reading::Twice)),
-        "fused" => Ok(Some(Reading::Once)),
-        "gram" => Ok(None),
-        found => Err(Error::params(format!(
-            "schedule is {found:?}; awaited \"two_pass\", \"fused\" or \"gram\""
-        ))),
-    }?;
-    let (n, d) = x.dim();
-    require(n == y.len(), || {
-        format!("y_train has {} rows; x_train has {n}", y.len())
-    })?;
-    require(n >= 1 && d >= 1, || {
-        format!("x_train is {n} x {d}; awaited at least one row and column")
-    })?;
-    require(lr > 0.0, || format!("lr is {lr}; awaited a number above 0"))?;
-    let data = match reading {
-        Some(reading) => Data::Panels(Panels::new(x.view(), y.view()), reading),
-        None => Data::Rows(x, y),
+    let (x, y, asked) = asked(inputs, params)?;
+    let panels = |reading| Data::Panels(Panels::new(x.view(), y.view()), reading);
+    let data = match asked.schedule {
+        Schedule::TwoPass => panels(Reading::Twice),
+        Schedule::Fused => panels(Reading::Once),
+        Schedule::Gram => Data::Rows(x, y),
     };
-    Ok(Descent {
-        data,
-        lr,
-        iterations,
-        fit: None,
-    })
+    Ok(Descent { data, asked, fit: None })
 }
 
 /// Coefficients (d,) and intercept of one [`fit`].
@@ -62,9 +42,10 @@ pub(crate) fn fitted(inputs: &mut Inputs, params: &mut Params) -> Result<(Array1
 
 impl Descent {
     fn descend(&self) -> Result<Fit, Error> {
+        let Steps { lr, iterations, .. } = self.asked;
         match &self.data {
-            Data::Panels(panels, reading) => Ok(descend(panels, *reading, self.lr, self.iterations)),
-            Data::Rows(x, y) => gram(x.view(), y.view(), self.lr, self.iterations),
+            Data::Panels(panels, reading) => Ok(descend(panels, *reading, lr, iterations)),
+            Data::Rows(x, y) => gram(x.view(), y.view(), lr, iterations),
         }
     }
 }
@@ -77,19 +58,12 @@ impl Job for Descent {
 
     fn outputs(&mut self) -> Result<Outputs, Error> {
         let fit = self.fit.as_ref().ok_or_else(|| Error::bug("nothing was fitted"))?;
-        Ok(Outputs::new()
-            .tensor("coef", Array1::from(fit.coef.clone()))
-            .tensor("intercept", fit.intercept)
-            .tensor("last_loss", fit.last_loss)
-            .receipt("steps", fit.steps)
-            .receipt("rows_read", fit.rows_read))
+        fit.outputs(|coef| Ok(Array1::from(coef.clone())), |&found| Ok(found))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
-
     use super::*;
     use crate::descent::count;
 
@@ -136,17 +110,5 @@ mod tests {
             ));
             assert_eq!((other.steps, other.rows_read), (200, rows_read));
         }
-    }
-
-    #[test]
-    fn an_unknown_schedule_is_refused() {
-        let mut inputs = Inputs::default()
-            .with("x_train", array![[1.0]])
-            .with("y_train", array![1.0]);
-        let params = Params::default().with("lr", 0.1).with("iterations", 1_i64);
-        let error = fit(&mut inputs, &mut params.with("schedule", "stochastic"))
-            .err()
-            .unwrap();
-        assert!(error.to_string().contains("two_pass"));
     }
 }

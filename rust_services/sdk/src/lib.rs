@@ -35,6 +35,7 @@
 compile_error!("digests and payloads are little-endian; a big-endian target needs conversions that do not exist here");
 
 mod clock;
+pub mod descent;
 mod describe;
 mod digest;
 mod environment;
