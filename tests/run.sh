@@ -28,8 +28,9 @@ rust() {
   done
 }
 unit() {
-  # Tasks are tested on the data of smoke, of which one set is fetched.
+  # Tasks are tested on data of which two sets are fetched.
   $bin/mlfleet data --suite smoke >/dev/null
+  $bin/mlfleet data wine_quality >/dev/null
   $bin/python -m pytest -q -n 2 tests/unit
 }
 data() { $bin/mlfleet data; }

@@ -101,7 +101,7 @@ def test_a_limit_that_wants_short_trials_takes_a_schedule_of_its_own_too(planned
 
 def test_the_forecast_is_known_to_the_first_look_and_at_most(planned):
     run = planned(SUITE.blocks, SUITE.looks)
-    assert run.first_look_s == pytest.approx(10 * planned(1, ()).forecast_s)
+    assert run.first_look_s == pytest.approx(planned(10, ()).forecast_s)
     # The one workload that is compared ends with its budget of 100 s, the others with ten blocks.
     assert run.first_look_s < run.forecast_s < planned(40, ()).forecast_s
 

@@ -30,7 +30,7 @@ def test_percentiles_are_the_99th_of_each_reading():
     turns = [turn(set_busy=CALM["set_busy_ns"] + n * MS) for n in range(200)]
     found = quiet.percentiles(turns, 2)
     assert found["foreign"] == pytest.approx(0.05 + 0.99 * 199 * 0.0005)
-    assert found["pressure"] == pytest.approx(0.04)
+    assert found["waiting"] == pytest.approx(0.04)
     assert "compute" not in found
 
 

@@ -79,7 +79,18 @@ def test_every_column_is_documented():
 
 def test_the_json_has_its_shape_and_is_canonical():
     found = report_json(TABLE)
-    assert set(found) == {"run", "cells", "comparisons", "stops", "multiplicity", "resolution", "summaries", "advice"}
+    sections = {
+        "run",
+        "cells",
+        "comparisons",
+        "stops",
+        "multiplicity",
+        "resolution",
+        "summaries",
+        "advice",
+        "contestants",
+    }
+    assert set(found) == sections
     assert {"workload", "framework", "image", "setting", "verdict", "reasons", "estimates"} <= set(found["cells"][0])
     keys = "workload setting metric baseline contestant outcome ratio low high level blocks reasons".split()  # noqa: SIM905
     assert all(set(keys) <= set(one) for one in found["comparisons"])

@@ -175,4 +175,4 @@ def test_the_resolution_needs_twenty_pairs_and_says_of_how_many_services():
 def test_how_long_it_takes_is_said_beforehand():
     assert 480 < QUICK.seconds(docker=False, canaries=True) < 720
     assert QUICK.seconds(docker=True, canaries=True) > QUICK.seconds(docker=False, canaries=True)
-    assert 3 < FULL.seconds(docker=False, canaries=True) / 3600 < 12
+    assert 2 < FULL.seconds(docker=False, canaries=True) / 3600 < 12
