@@ -9,6 +9,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mlfleet import codec
 from mlfleet.codec import MAX_DEPTH, canonical, decode, encode, parse
 from mlfleet.errors import StorageError
 from mlfleet.model import Quality, Reading, Record, Trial
@@ -70,6 +71,37 @@ def test_the_form_is_canonical():
         encode(TRIAL)
         == b'{"attempt":1,"block":0,"cell":"c","framework":"linfa","setting":"1 thread","workload":"kmeans.fit-digits"}'
     )
+
+
+SCALARS = (
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+)
+# Without 0 and e none looks like a small number.
+TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="0e"), max_size=8)
+PLAIN = st.recursive(
+    SCALARS
+    | TEXTS
+    | st.floats(1e-9, 1e-3)
+    | st.sampled_from([2e-5, -1.25e-5, 1e-4, 1e16, 1.5e-9, 3e-300, 1e22, 2.5e17]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(PLAIN)
+def test_what_is_canonical_is_read_the_fast_way_and_alike(plain):
+    data = canonical(plain)
+    assert codec._as_written(data) == (True, plain)
+    again = parse(data)
+    assert canonical(again) == data
+    assert repr(again) == repr(json.loads(data))
+
+
+@pytest.mark.parametrize(
+    "text", [b'{"a":2e-05,"a":2e-05}', b'{"b":1,"a":1}', b"[1e5]", b"[1.50]", b'["\\u0041"]', b"[ 1]"]
+)
+def test_what_nobody_wrote_so_is_not_read_the_fast_way(text):
+    assert not codec._as_written(text)[0]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 2**63, -(2**63) - 1, "\ud800", b"x", {1}])
