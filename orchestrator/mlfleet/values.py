@@ -5,7 +5,8 @@ from statistics import median
 
 import numpy as np
 
-from mlfleet.model import Metric, Reading, Record, Turn
+from mlfleet.kept import kept
+from mlfleet.model import Metric, Phase, Reading, Record, Turn
 from mlfleet.names import Name
 from mlfleet.verdict import Verdict
 
@@ -20,20 +21,20 @@ _NAMES: Mapping[Metric, Name] = {"cpu": Name.CPU, "memory": Name.PEAK_ANONYMOUS}
 NOT_MEASURED = "not_measured"
 # In every turn something was wrong with the machine.
 ALL_FLAGGED = "all_flagged"
+Value = tuple[float | None, str]
 
 
-def value(record: Record, metric: Metric) -> tuple[float | None, str]:
+def value(record: Record, metric: Metric) -> Value:
     """One number of a trial: ns per iteration, CPU ns per iteration, peak anonymous bytes; or None and the reason."""
-    return _value(record.turns, metric)
+    return _all_turns(record)[metric]
 
 
-def unflagged_value(record: Record, metric: Metric) -> tuple[float | None, str]:
+def unflagged_value(record: Record, metric: Metric) -> Value:
     """The same from those turns alone in which nothing was wrong with the machine."""
-    turns = tuple(turn for turn in record.turns if not turn.flags)
-    return _value(turns, metric) if turns else (None, ALL_FLAGGED)
+    return _unflagged(record)[metric]
 
 
-def percentile(record: Record, name: str) -> tuple[float | None, str]:
+def percentile(record: Record, name: str) -> Value:
     """p95 or p99 of single iterations in ns. A sample of many is a mean, and says nothing of its slowest."""
     share, needed = PERCENTILES[name]
     turns = record.turns if record.latency is None else (record.latency,)
@@ -83,6 +84,11 @@ def meters_of(record: Record, metric: Metric) -> str:
     return " and ".join(sorted(known))
 
 
+def phase(record: Record, name: str) -> Phase | None:
+    """The first phase of that name, if the trial came so far."""
+    return _phases(record).get(name)
+
+
 def _blocks(baseline: Sequence[Record], contestant: Sequence[Record]) -> list[tuple[Record, Record]]:
     """Both trials of each block in which both are ok."""
     other = {record.trial.block: record for record in baseline if record.verdict is Verdict.OK}
@@ -90,20 +96,51 @@ def _blocks(baseline: Sequence[Record], contestant: Sequence[Record]) -> list[tu
     return [(other[record.trial.block], record) for record in fine]
 
 
-def _value(turns: Sequence[Turn], metric: Metric) -> tuple[float | None, str]:
+@kept
+def _phases(record: Record) -> dict[str, Phase]:
+    return {one.name: one for one in reversed(record.phases)}
+
+
+@kept
+def _all_turns(record: Record) -> Mapping[Metric, Value]:
+    return _values(record.turns)
+
+
+@kept
+def _unflagged(record: Record) -> Mapping[Metric, Value]:
+    turns = tuple(turn for turn in record.turns if not turn.flags)
+    if not turns:
+        return _none(ALL_FLAGGED)
+    return _all_turns(record) if len(turns) == len(record.turns) else _values(turns)
+
+
+def _none(why: str) -> Mapping[Metric, Value]:
+    return {"time": (None, why), "cpu": (None, why), "memory": (None, why)}
+
+
+def _values(turns: Sequence[Turn]) -> Mapping[Metric, Value]:
     if not any(turn.timed for turn in turns):
-        return None, NOT_MEASURED
-    if any(sample.iterations < 1 or sample.end_ns <= sample.start_ns for turn in turns for sample in turn.samples):
-        return None, Verdict.IMPOSSIBLE_TIME.value
-    if metric == "time":
-        return median(sample.ns_per_iteration for turn in turns for sample in turn.timed), ""
+        return _none(NOT_MEASURED)
+    samples = [sample for turn in turns for sample in turn.samples]
+    if any(sample.iterations < 1 or sample.end_ns <= sample.start_ns for sample in samples):
+        return _none(Verdict.IMPOSSIBLE_TIME.value)
+    time = median(sample.ns_per_iteration for turn in turns for sample in turn.timed)
+    cpu, why_no_cpu = _readings(turns, "cpu")
+    memory, why_no_memory = _readings(turns, "memory")
+    return {
+        "time": (time, ""),
+        "cpu": (sum(cpu) / sum(sample.iterations for sample in samples) if cpu else None, why_no_cpu),
+        "memory": (float(max(memory)) if memory else None, why_no_memory),
+    }
+
+
+def _readings(turns: Sequence[Turn], metric: Metric) -> tuple[list[int], str]:
+    """A reading of every turn; or none, and why the first that is missing is."""
     readings = [turn.readings.get(_NAMES[metric]) for turn in turns]
     known = [reading.value for reading in readings if reading is not None and reading.value is not None]
     if len(known) < len(readings):
-        return None, next((_why(reading) for reading in readings if reading is None or reading.value is None), "lost")
-    if metric == "memory":
-        return float(max(known)), ""
-    return sum(known) / sum(sample.iterations for turn in turns for sample in turn.samples), ""
+        return [], next(_why(reading) for reading in readings if reading is None or reading.value is None)
+    return known, ""
 
 
 def _why(reading: Reading | None) -> str:

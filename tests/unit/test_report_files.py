@@ -13,7 +13,7 @@ import samples
 from mlfleet.codec import canonical
 from mlfleet.errors import StorageError
 from mlfleet.report import report_csv, report_json, write
-from mlfleet.report.export_csv import COLUMNS
+from mlfleet.report.columns import COLUMNS
 from mlfleet.table import fold
 from mlfleet.values import value
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from mlfleet.model import Phase, Record
+from mlfleet.model import Record
 from mlfleet.names import Name
+from mlfleet.values import phase
 from mlfleet.verdict import NOT_FRESH
 
 Read = Callable[[Record], tuple[float | None, str]]
@@ -64,7 +65,7 @@ def first_answer(record: Record) -> tuple[float | None, str]:
 
     Less what reading memory at rest took, where that came between.
     """
-    begun = _phase(record, "launch")
+    begun = phase(record, "launch")
     if begun is None or record.cold is None:
         return None, NOT_REACHED
     if record.clock != "shared":
@@ -106,13 +107,9 @@ COSTS: tuple[Cost, ...] = (
 )
 
 
-def _phase(record: Record, name: str) -> Phase | None:
-    return next((phase for phase in record.phases if phase.name == name), None)
-
-
 def _spent(record: Record, name: str) -> tuple[float | None, str]:
-    phase = _phase(record, name)
-    return (float(phase.end_ns - phase.start_ns), "") if phase else (None, NOT_REACHED)
+    found = phase(record, name)
+    return (float(found.end_ns - found.start_ns), "") if found else (None, NOT_REACHED)
 
 
 def _at_rest(record: Record, name: Name) -> tuple[float | None, str]:
@@ -120,10 +117,10 @@ def _at_rest(record: Record, name: Name) -> tuple[float | None, str]:
 
 
 def _level(record: Record, name: Name, after: str = "import") -> tuple[float | None, str]:
-    phase = _phase(record, after)
-    if phase is None:
-        return None, NOT_ASKED if _phase(record, "import") else NOT_REACHED
-    reading = phase.readings.get(name)
+    found = phase(record, after)
+    if found is None:
+        return None, NOT_ASKED if phase(record, "import") else NOT_REACHED
+    reading = found.readings.get(name)
     if reading is None:
         return None, NOT_RECORDED
     return (None, reading.reason or "lost") if reading.value is None else (float(reading.value), "")

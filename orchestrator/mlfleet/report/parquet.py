@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlfleet.cells import CellRow
 from mlfleet.codec import INT64
 from mlfleet.model import Record, Sample, Turn
 from mlfleet.names import Name
-from mlfleet.report.export_csv import COLUMNS as OF_TRIAL
-from mlfleet.runfile import PlannedWorkload, RunFile
+from mlfleet.report.columns import column
 from mlfleet.table import Table
 
 # Of the columns: what stands in them, and what they mean.
@@ -52,34 +52,31 @@ _PART: Mapping[str, tuple[pa.DataType, Callable[[_Part], Value]]] = {
     "turn_cpu_ns": (_WHOLE, lambda part: _read(part.turn, Name.CPU)),
     "turn_peak_anonymous_bytes": (_WHOLE, lambda part: _read(part.turn, Name.PEAK_ANONYMOUS)),
 }
-# By the part, the sample's number in it, and the sample.
-_SAMPLE: Mapping[str, tuple[pa.DataType, Callable[[_Part, int, Sample], Value]]] = {
-    "sample": (_WHOLE, lambda _, number, __: number),
-    "discarded": (_TRUTH, lambda part, number, _: number <= part.turn.discarded if part.turn else None),
-    "iterations": (_WHOLE, lambda _, __, sample: sample.iterations),
-    "start_ns": (_WHOLE, lambda _, __, sample: sample.start_ns),
-    "duration_ns": (_WHOLE, lambda _, __, sample: _duration(sample)),
+# By the number of each sample in its part, and the sample.
+_SAMPLE: Mapping[str, tuple[pa.DataType, Callable[[Sequence[_Part]], list[Value]]]] = {
+    "sample": (_WHOLE, lambda parts: [None if one is None else number for number, one, _ in _numbered(parts)]),
+    "discarded": (_TRUTH, lambda parts: [_discarded(*each) for each in _numbered(parts)]),
+    "iterations": (_WHOLE, lambda parts: [one.iterations if one else None for part in parts for one in part.samples]),
+    "start_ns": (_WHOLE, lambda parts: [one.start_ns if one else None for part in parts for one in part.samples]),
+    "duration_ns": (_WHOLE, lambda parts: [_duration(one) for part in parts for one in part.samples]),
 }
 COLUMNS = (*_TRIAL, *_PART, *_SAMPLE)
 
 
 def parquet(table: Table) -> bytes:
     """The file: trials as the CSV has them, and within each trial cold, warm-up, turns and single iterations."""
-    run, planned = table.run, {one.workload.name: one for one in table.run.workloads}
-    trials = [(planned[cell.workload], record) for cell in table.cells for record in cell.records]
     schema = pa.schema(
         [
             *_TRIAL.items(),
             *((name, kind) for name, (kind, _) in _PART.items()),
             *((name, kind) for name, (kind, _) in _SAMPLE.items()),
         ],
-        metadata={"mlfleet.schema_version": str(VERSION), "mlfleet.run": run.run},
+        metadata={"mlfleet.schema_version": str(VERSION), "mlfleet.run": table.run.run},
     )
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for start in range(0, len(trials), _TRIALS):
-            columns = list(_columns(run, trials[start : start + _TRIALS]))
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+        for cells in _groups(table.cells):
+            writer.write_table(pa.Table.from_arrays(list(_columns(table, cells)), schema=schema))
     data: bytes = sink.getvalue().to_pybytes()
     return data
 
@@ -105,20 +102,30 @@ def difference(data: bytes, table: Table) -> tuple[str, str, str] | None:
     return None
 
 
-def _columns(run: RunFile, trials: Sequence[tuple[PlannedWorkload, Record]]) -> Iterator[pa.Array]:
-    """All columns of these trials. What a trial or a turn has is made once, and then repeated for its samples."""
-    parts = [_parts(record) for _, record in trials]
+def _groups(cells: Sequence[CellRow]) -> Iterator[list[CellRow]]:
+    """Cells in their order, as many together as come to the trials of a row group."""
+    group: list[CellRow] = []
+    for cell in cells:
+        group.append(cell)
+        if sum(len(one.records) for one in group) >= _TRIALS:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _columns(table: Table, cells: Sequence[CellRow]) -> Iterator[pa.Array]:
+    """All columns of these cells. What a trial or a turn has is made once, and then repeated for its samples."""
+    parts = [_parts(record) for cell in cells for record in cell.records]
     flat = [part for mine in parts for part in mine]
-    samples = [(part, number, one) for part in flat for number, one in enumerate(part.samples, start=1)]
     of_part = np.repeat(np.arange(len(flat)), [len(part.samples) for part in flat])
-    of_trial = np.repeat(np.arange(len(trials)), [len(mine) for mine in parts])[of_part]
+    of_trial = np.repeat(np.arange(len(parts)), [len(mine) for mine in parts])[of_part]
     for name, kind in _TRIAL.items():
-        fill = OF_TRIAL[name]
-        yield _array(kind, [fill(run, planned, record) for planned, record in trials]).take(pa.array(of_trial))
+        yield _array(kind, [one for cell in cells for one in column(name, table, cell)]).take(pa.array(of_trial))
     for kind, of in _PART.values():
         yield _array(kind, [of(part) for part in flat]).take(pa.array(of_part))
-    for kind, within in _SAMPLE.values():
-        yield _array(kind, [None if one is None else within(part, number, one) for part, number, one in samples])
+    for kind, fill in _SAMPLE.values():
+        yield _array(kind, fill(flat))
 
 
 def _array(kind: pa.DataType, values: Sequence[object]) -> pa.Array:
@@ -141,7 +148,17 @@ def _read(turn: Turn | None, name: Name) -> int | None:
     return reading.value if reading else None
 
 
-def _duration(sample: Sample) -> int | None:
+def _numbered(parts: Sequence[_Part]) -> Iterator[tuple[int, Sample | None, Turn | None]]:
+    return ((number, one, part.turn) for part in parts for number, one in enumerate(part.samples, start=1))
+
+
+def _discarded(number: int, sample: Sample | None, turn: Turn | None) -> bool | None:
+    return number <= turn.discarded if sample and turn else None
+
+
+def _duration(sample: Sample | None) -> int | None:
     """Null where no clock can have read it: a file of somebody else may hold any two stamps."""
+    if sample is None:
+        return None
     spent = sample.end_ns - sample.start_ns
     return spent if -INT64 <= spent < INT64 else None

@@ -7,6 +7,7 @@ from statistics import fmean, median
 from mlfleet import tasks
 from mlfleet.cells import CellRow
 from mlfleet.compare import QUALITY_UNDECIDED, Comparison
+from mlfleet.kept import kept
 from mlfleet.model import Metric, Record
 from mlfleet.names import Name
 from mlfleet.report.sentences import amount
@@ -15,7 +16,7 @@ from mlfleet.report.units import count, duration, duration_span, number, percent
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.stats import Estimate
 from mlfleet.table import Table
-from mlfleet.values import value
+from mlfleet.values import phase, value
 from mlfleet.verdict import Group, Verdict
 
 
@@ -49,6 +50,15 @@ class Row:
 
 def rows(table: Table, planned: PlannedWorkload) -> tuple[Row, ...]:
     """The cells of a workload: ranked ones first, then the others in the order of the run."""
+    return _all(table)[planned.workload.name]
+
+
+@kept
+def _all(table: Table) -> dict[str, tuple[Row, ...]]:
+    return {planned.workload.name: _rows(table, planned) for planned in table.run.workloads}
+
+
+def _rows(table: Table, planned: PlannedWorkload) -> tuple[Row, ...]:
     cells = {name: table.cell(planned.workload.name, name) for name in planned.cells}
     ranks, reasons = _ranks(table, planned, cells)
     shared = {rank for rank in ranks.values() if list(ranks.values()).count(rank) > 1}
@@ -60,6 +70,7 @@ def rows(table: Table, planned: PlannedWorkload) -> tuple[Row, ...]:
     )
 
 
+@kept
 def peak_charged(record: Record) -> tuple[float | None, str]:
     """The highest charged memory of a trial's turns in bytes, or None and the reason."""
     if not record.turns:
@@ -75,7 +86,7 @@ def peak_charged(record: Record) -> tuple[float | None, str]:
 
 def level_after_prepare(record: Record, name: str) -> float | None:
     """A memory level in bytes once the job was built: what was there before any work."""
-    prepare = next((phase for phase in record.phases if phase.name == "prepare"), None)
+    prepare = phase(record, "prepare")
     reading = prepare.readings.get(name) if prepare else None
     return None if reading is None or reading.value is None else float(reading.value)
 
