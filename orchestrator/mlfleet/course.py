@@ -63,7 +63,7 @@ def appended_most(planned_blocks: int) -> int:
 
 def block_of(run: RunFile, workload: str, number: int) -> Block:
     """The block of that number as the seed draws it, within the plan or behind it."""
-    planned = next(planned for planned in run.workloads if planned.workload.name == workload)
+    planned = run.planned(workload)
     turns = rules_of(run.schedule_of(workload)).turns
     return plan_blocks({workload: list(planned.cells)}, number, {workload: turns}, run.seed)[-1]
 
@@ -71,7 +71,7 @@ def block_of(run: RunFile, workload: str, number: int) -> Block:
 def _unless_stopped(run: RunFile, state: State, block: Block) -> Iterator[Block | StopBody]:
     if block.workload in state.stopped:
         return
-    planned = next(planned for planned in run.workloads if planned.workload.name == block.workload)
+    planned = run.planned(block.workload)
     if reason := reason_to_stop(run, state, planned):
         yield StopBody(block.workload, reason, state.blocks(block.workload))
     else:

@@ -56,7 +56,7 @@ def _controls(run: RunFile, records: Sequence[Record]) -> dict[str, list[_Contro
 
 def _too_fast(run: RunFile, record: Record, nothing: Mapping[str, Sequence[_Control]]) -> list[Finding]:
     service = run.contestant(record.trial.framework).service
-    planned = next(planned for planned in run.workloads if planned.workload.name == record.trial.workload)
+    planned = run.planned(record.trial.workload)
     controls = nothing.get(service.language)
     if service.control or planned.trivial or controls is None or not record.turns:
         return []
@@ -70,7 +70,7 @@ def _too_fast(run: RunFile, record: Record, nothing: Mapping[str, Sequence[_Cont
 
 def _audited(run: RunFile, record: Record, audits: Sequence[Audit]) -> list[Finding]:
     image = run.contestant(record.trial.framework).image_id
-    task = next(planned.workload.task for planned in run.workloads if planned.workload.name == record.trial.workload)
+    task = run.planned(record.trial.workload).workload.task
     return [
         Finding("work", failure.code, f"audit {audit.audit} of {audit.workload}, {failure.gate}: {failure.detail}")
         for audit in audits

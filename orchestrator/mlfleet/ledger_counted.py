@@ -1,21 +1,15 @@
 """What a report is made of, in one reading of a ledger, of which each line is held against the one before."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from mlfleet.ledger_lines import BlockBody, Line, Place, StopBody, read_lines
 from mlfleet.model import Record
+from mlfleet.uncollected import uncollected
 
 
+@uncollected()
 def read_counted(folder: Path) -> tuple[list[Record], list[StopBody]]:
     """The records that a `block` line counts, as they were written, and the stops. Raises StorageError on damage."""
-    with _uncollected():
-        return _read(folder)
-
-
-def _read(folder: Path) -> tuple[list[Record], list[StopBody]]:
     # Read as soon as their block counts them, so that no more than a block's lines are held beside the records.
     waiting: dict[int, Line] = {}
     counted: dict[int, Record] = {}
@@ -32,16 +26,3 @@ def _read(folder: Path) -> tuple[list[Record], list[StopBody]]:
                 closed.add((body.workload, body.block))
                 counted |= {seq: waiting.pop(seq).read(Record) for seq in body.seqs if seq in waiting}
     return [counted[seq] for seq in sorted(counted)], stops
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Records hold no cycles, and every search for some among them costs more than reading them: leave them out."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was:
-            gc.enable()

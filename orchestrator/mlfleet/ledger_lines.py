@@ -28,6 +28,7 @@ T = TypeVar("T")
 RUN = "run.json"
 LEDGER = "ledger.jsonl"
 BLOBS = "blobs"
+_KINDS: Mapping[str, Kind] = {kind: kind for kind in get_args(Kind)}
 # Longer arrays and logs are blobs.
 MAX_LINE = 1 << 20
 _FIELDS = {"schema", "seq", "prev", "wall", "mono_ns", "boot", "kind", "body"}
@@ -237,7 +238,7 @@ def _line(data: bytes, seq: int, prev: str, offset: int) -> Line:
         raise _damage(
             seq, offset, "it does not follow from the line before" if seq else "run.json is not the one it began with"
         )
-    kind = next((kind for kind in get_args(Kind) if kind == fields["kind"]), None)
+    kind = _KINDS.get(str(fields["kind"]))
     if kind is None:
         raise _damage(seq, offset, "unknown kind")
     rest = b"," + canonical({key: value for key, value in fields.items() if key != "body"})[1:]

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from mlfleet.codec import decode
 from mlfleet.errors import HostError, StorageError, printable
+from mlfleet.kept import kept
 from mlfleet.looks import BUDGET_S, blocks_text
 from mlfleet.model import (
     SCHEMA,
@@ -203,11 +204,21 @@ class RunFile:
 
     def planned(self, workload: str) -> PlannedWorkload:
         """The workload of that name."""
-        return next(planned for planned in self.workloads if planned.workload.name == workload)
+        return _workloads(self)[workload]
 
     def contestant(self, key: str) -> Contestant:
         """The contestant of that key."""
-        return next(contestant for contestant in self.contestants if contestant.service.key == key)
+        return _contestants(self)[key]
+
+
+@kept
+def _workloads(run: RunFile) -> dict[str, PlannedWorkload]:
+    return {planned.workload.name: planned for planned in run.workloads}
+
+
+@kept
+def _contestants(run: RunFile) -> dict[str, Contestant]:
+    return {contestant.service.key: contestant for contestant in run.contestants}
 
 
 def read_run(folder: Path) -> RunFile:

@@ -7,6 +7,7 @@ from mlfleet.audits import Audit
 from mlfleet.cells import CellRow, cell_row
 from mlfleet.compare import Comparison, Pair, compared, pairs
 from mlfleet.judged import judged
+from mlfleet.kept import kept
 from mlfleet.ledger_lines import StopBody
 from mlfleet.model import Record
 from mlfleet.multiplicity import Levels
@@ -28,7 +29,12 @@ class Table:
 
     def cell(self, workload: str, framework: str) -> CellRow:
         """The cell of that workload and framework."""
-        return next(cell for cell in self.cells if (cell.workload, cell.framework) == (workload, framework))
+        return _cells(self)[workload, framework]
+
+
+@kept
+def _cells(table: Table) -> dict[tuple[str, str], CellRow]:
+    return {(cell.workload, cell.framework): cell for cell in table.cells}
 
 
 def fold(

@@ -82,7 +82,7 @@ def pairs(before: Table, after: Table, key: Key, refused: Sequence[Refusal]) -> 
 
 
 def _side(table: Table, key: Key) -> tuple[PlannedWorkload, CellRow]:
-    return next(one for one in table.run.workloads if one.workload.name == key[0]), table.cell(*key)
+    return table.run.planned(key[0]), table.cell(*key)
 
 
 def _named(row: CellRow, side: str) -> tuple[Record, ...]:

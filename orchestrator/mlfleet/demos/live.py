@@ -68,7 +68,7 @@ def _failures(found: Audit) -> tuple[Refusal, ...]:
 
 
 def _shown(demo: LiveDemo, table: Table) -> Shown:
-    planned = next(one for one in table.run.workloads if one.workload.name == demo.workload)
+    planned = table.run.planned(demo.workload)
     faulty, twin = (
         [one for one in table.comparisons if one.contestant == key] for key in (demo.faulty_key, demo.twin_key)
     )

@@ -18,6 +18,7 @@ from mlfleet.report.figures import figures, pdf
 from mlfleet.report.html import render_html
 from mlfleet.report.terminal import render_terminal
 from mlfleet.table import Table
+from mlfleet.uncollected import uncollected
 
 __all__ = ["exported", "render_terminal", "report_csv", "report_json", "summary", "texts", "write", "write_file"]
 
@@ -49,6 +50,7 @@ def exported(table: Table, form: Format) -> bytes:
     return parquet(table)
 
 
+@uncollected()
 def write(table: Table, folder: Path, *, with_pdf: bool = False) -> tuple[Path, ...]:
     """Write all of a report into the run's folder, each file whole or not at all. Raises StorageError.
 

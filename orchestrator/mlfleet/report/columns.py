@@ -110,5 +110,4 @@ def column(name: str, table: Table, cell: CellRow) -> Sequence[Field]:
     of = COLUMNS[name]
     if isinstance(of, OfTrial):
         return [of.fill(record) for record in cell.records]
-    planned = next(one for one in table.run.workloads if one.workload.name == cell.workload)
-    return [of.fill(table.run, planned, cell.framework)] * len(cell.records)
+    return [of.fill(table.run, table.run.planned(cell.workload), cell.framework)] * len(cell.records)

@@ -168,7 +168,7 @@ def _spread(values: list[float]) -> Json:
 
 
 def _compares(table: Table, one: Comparison) -> Json:
-    planned = next(planned for planned in table.run.workloads if planned.workload.name == one.workload)
+    planned = table.run.planned(one.workload)
     both = sides(table, planned, one.contestant, one.baseline)
     return compared(*both) if both else None
 
