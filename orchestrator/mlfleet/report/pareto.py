@@ -18,6 +18,8 @@ _LEFT, _RIGHT = 12.0, 96.0
 _TOP, _BOTTOM = 16.0, 256.0
 # From here on a name has no room to the right of its mark.
 _LEFTWARDS = 70.0
+# px that it stands above its whisker.
+_LIFT = 5
 # What a single cell would show is no trade-off.
 _LEAST = 2
 
@@ -110,7 +112,7 @@ def _points(placed: Sequence[_Placed], time: Axis, memory: Axis) -> tuple[Point,
         taken.append((x.point, label))
         better = tuple(other.row.cell.framework for other in placed if dominates(other.values, one.values))
         name = one.row.cell.framework
-        found.append(Point(name, x, y, round(label + 4, 3), x.point > _LEFTWARDS, _text(one.row), better))
+        found.append(Point(name, x, y, round(label - _LIFT, 3), x.point > _LEFTWARDS, _text(one.row), better))
     return tuple(found)
 
 
