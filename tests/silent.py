@@ -18,7 +18,7 @@ class Silent:
     def phase(self, framework, phase):
         pass
 
-    def block(self, block, number, total):
+    def block(self, block, number, total, left_s):
         pass
 
     def done(self, block, records):

@@ -1,5 +1,7 @@
 """The course of a run: which block comes next, which workloads stop, what is measured again at the end. Pure."""
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 
@@ -39,9 +41,25 @@ def course(run: RunFile, state: State) -> Iterator[Block | StopBody]:
 
 def blocks_left(run: RunFile, state: State) -> int:
     """Blocks of the plan that may still be measured."""
-    return sum(
-        (block.workload, block.number) not in state.closed and block.workload not in state.stopped for block in run.plan
-    )
+    return _left(run, state).total()
+
+
+def seconds_left(run: RunFile, state: State) -> float | None:
+    """Of the blocks that may still be measured, each as long as its workload's so far; None before the first.
+
+    Where workloads may stop it is the most: a workload's budget, and the block that spends it, is all that it takes.
+    """
+    closed = Counter(workload for workload, _ in state.closed)
+    if not closed:
+        return None
+    mean_s = state.spent_ns.total() / S / closed.total()
+    seconds = 0.0
+    for name, blocks in _left(run, state).items():
+        spent_s = state.spent_ns[name] / S
+        block_s = spent_s / closed[name] if closed[name] else mean_s
+        most = max(0.0, run.budget_of(name) - spent_s) + block_s if run.looks_of(name) else math.inf
+        seconds += min(blocks * block_s, most)
+    return seconds
 
 
 def reason_to_stop(run: RunFile, state: State, planned: PlannedWorkload) -> Stop | None:
@@ -66,6 +84,15 @@ def block_of(run: RunFile, workload: str, number: int) -> Block:
     planned = run.planned(workload)
     turns = rules_of(run.schedule_of(workload)).turns
     return plan_blocks({workload: list(planned.cells)}, number, {workload: turns}, run.seed)[-1]
+
+
+def _left(run: RunFile, state: State) -> Counter[str]:
+    """Blocks of the plan that may still be measured, by workload."""
+    return Counter(
+        block.workload
+        for block in run.plan
+        if (block.workload, block.number) not in state.closed and block.workload not in state.stopped
+    )
 
 
 def _unless_stopped(run: RunFile, state: State, block: Block) -> Iterator[Block | StopBody]:

@@ -1,6 +1,5 @@
 """How far a run is: a live table on a terminal, plain lines elsewhere; on stderr, since stdout is for results."""
 
-import time
 from statistics import median
 from types import TracebackType
 from typing import Self
@@ -25,8 +24,6 @@ class LiveProgress:
         self._phases: dict[str, str] = {}
         self._latest: dict[tuple[str, str], str] = {}
         self._title = "starting"
-        self._durations: list[float] = []
-        self._began = time.monotonic()
         self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
 
     def phase(self, framework: str, phase: str) -> None:
@@ -34,11 +31,10 @@ class LiveProgress:
         self._phases[framework] = phase
         self._refresh()
 
-    def block(self, block: Block, number: int, total: int) -> None:
+    def block(self, block: Block, number: int, total: int, left_s: float | None) -> None:
         """A block begins."""
-        self._began = time.monotonic()
         self._phases = {}
-        left = self._time_left(total - number + 1)
+        left = self._time_left(left_s)
         self._title = f"block {number} of {self._at_most}{total}: {block.workload} ({block.number}){left}"
         if self._live is None:
             self._console.print(self._title, highlight=False)
@@ -46,7 +42,6 @@ class LiveProgress:
 
     def done(self, block: Block, records: list[Record]) -> None:
         """A block has ended."""
-        self._durations.append(time.monotonic() - self._began)
         for record in records:
             self._latest[block.workload, record.trial.framework] = _result(record)
         if self._live is None:
@@ -65,10 +60,9 @@ class LiveProgress:
         if self._live is not None:
             self._live.stop()
 
-    def _time_left(self, blocks: int) -> str:
-        if not self._durations:
+    def _time_left(self, seconds: float | None) -> str:
+        if seconds is None:
             return ""
-        seconds = blocks * sum(self._durations) / len(self._durations)
         span = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"  # noqa: PLR2004 - seconds
         return f", {self._at_most or 'about '}{span} left"
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from mlfleet import datasets, payload, tasks
 from mlfleet.bench import Bench, Cell
 from mlfleet.block import measure_block
-from mlfleet.course import blocks_left, course
+from mlfleet.course import blocks_left, course, seconds_left
 from mlfleet.errors import HostError, InterruptedRun, MlfleetError, StorageError
 from mlfleet.gates import least_ns
 from mlfleet.ledger import Ledger
@@ -31,8 +31,8 @@ OUR_BUGS = 3
 class Progress(Protocol):
     """Whoever shows how far the run is."""
 
-    def block(self, block: Block, number: int, total: int) -> None:
-        """A block begins, the number-th of the run; `total`: how many there will be, as far as is known."""
+    def block(self, block: Block, number: int, total: int, left_s: float | None) -> None:
+        """A block begins, the number-th of the run; `total` and `left_s`: how many and how long, if that is known."""
 
     def done(self, block: Block, records: list[Record]) -> None:
         """A block has ended."""
@@ -100,7 +100,7 @@ def measure_run(
                 ledger.append("note", NoteBody("max_time", f"stopped before block {number} of {total}"))
                 close("max_time")
                 return "max_time"
-            progress.block(step, number, total)
+            progress.block(step, number, total, seconds_left(run, state))
             progress.done(step, _one_block(run, step, cells, ledger, bench, state))
             longest = max(longest, time.monotonic() - began)
         close("done")

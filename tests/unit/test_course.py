@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 import samples
-from mlfleet.course import S, appended_most, block_of, blocks_left, course
+from mlfleet.course import S, appended_most, block_of, blocks_left, course, seconds_left
 from mlfleet.ledger_lines import BlockBody, StopBody
 from mlfleet.looks import LOOKS
 from mlfleet.plan import Block
@@ -214,3 +214,28 @@ def test_what_is_left_does_not_count_workloads_that_stopped():
     assert blocks_left(run, state) == 80
     walk(run, cells, state=state, most=21)
     assert blocks_left(run, state) == 40 - 11
+
+
+PAIRS = {ONE: {"sklearn": QUIET, "linfa": LOUD}, TWO: {"sklearn": QUIET, "linfa": LOUD}}
+
+
+def test_the_time_left_is_as_long_as_the_blocks_so_far():
+    state, run = State(), fixed(PAIRS)
+    assert seconds_left(run, state) is None
+    walk(run, PAIRS, state=state, seconds=3.0, most=1)
+    assert seconds_left(run, state) == 9 * 3.0
+    state.spent_ns[ONE] = 4 * S
+    walk(run, PAIRS, state=state, seconds=2.0, most=1)
+    # Each workload's blocks are as long as its own.
+    assert seconds_left(run, state) == 4 * 4.0 + 4 * 2.0
+    walk(run, PAIRS, state=state)
+    assert seconds_left(run, state) == 0.0
+
+
+def test_the_time_left_is_no_more_than_the_budgets():
+    state, run = State(), looking(PAIRS, budget_s=60.0)
+    walk(run, PAIRS, state=state, seconds=10.0, most=4)
+    # Both have spent 20 s; 38 blocks of 10 s would be left, but a budget ends with the block that spends it.
+    assert seconds_left(run, state) == 2 * (40.0 + 10.0)
+    walk(run, PAIRS, state=state, seconds=0.1, most=2)
+    assert seconds_left(run, state) == pytest.approx(2 * (60.0 - 20.1 + 6.7))

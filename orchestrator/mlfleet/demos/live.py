@@ -23,7 +23,7 @@ from mlfleet.verdict import Verdict
 class _Silent:
     """Progress that nobody watches."""
 
-    def block(self, block: Block, number: int, total: int) -> None:
+    def block(self, block: Block, number: int, total: int, left_s: float | None) -> None:
         """Nothing is shown."""
 
     def done(self, block: Block, records: list[Record]) -> None:

@@ -31,7 +31,7 @@ class Watcher(Protocol):
     def phase(self, framework: str, phase: str) -> None:
         """A framework enters a phase."""
 
-    def block(self, block: Block, number: int, total: int) -> None:
+    def block(self, block: Block, number: int, total: int, left_s: float | None) -> None:
         """A block begins."""
 
     def done(self, block: Block, records: list[Record]) -> None:
