@@ -84,6 +84,12 @@ def meters_of(record: Record, metric: Metric) -> str:
     return " and ".join(sorted(known))
 
 
+def units(record: Record, key: str) -> float | None:
+    """Units of work in an iteration, as the receipt counts them under that key; None where it counts none."""
+    found = record.receipt.get(key)
+    return found if isinstance(found, int | float) and not isinstance(found, bool) and found > 0 else None
+
+
 def phase(record: Record, name: str) -> Phase | None:
     """The first phase of that name, if the trial came so far."""
     return _phases(record).get(name)

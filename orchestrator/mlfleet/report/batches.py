@@ -1,11 +1,10 @@
 """Time per unit of work against batch size: workloads that differ in nothing but their batch."""
 
-from statistics import median
-
 from mlfleet.cells import CellRow
 from mlfleet.model import Param
 from mlfleet.report.axis import BINARY
 from mlfleet.report.curves import Curves, Level, Steps, curves
+from mlfleet.report.throughput import units_of
 from mlfleet.report.units import count
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import Table
@@ -45,10 +44,8 @@ def _batch(planned: PlannedWorkload) -> int | None:
 
 def _time_per_unit(planned: PlannedWorkload, cell: CellRow) -> tuple[Level | None, str]:
     """Of each unit, in ns: an iteration's estimate by what its receipt counts, or None and the reason."""
-    counted = [record.receipt.get(planned.unit_key) for record in cell.shown]
-    units = [one for one in counted if isinstance(one, int | float) and not isinstance(one, bool) and one > 0]
-    estimate = cell.estimates.get("time")
-    if estimate is None or not units or len(units) < len(counted):
+    estimate, counted = cell.estimates.get("time"), units_of(planned, cell)
+    if estimate is None or counted is None:
         return None, f"its receipt counts no {planned.unit_key}"
-    time = estimate.point / median(units)
+    time = estimate.point / counted
     return Level(time, time, time), ""

@@ -11,7 +11,7 @@ from mlfleet.report.lifecycle_read import idle_anonymous, idle_charged
 from mlfleet.report.rows import level_after_prepare, peak_charged
 from mlfleet.runfile import PlannedWorkload, RunFile
 from mlfleet.table import Table
-from mlfleet.values import phase, value
+from mlfleet.values import phase, units, value
 
 Field = bool | int | float | str | None
 
@@ -21,6 +21,13 @@ class OfCell:
     """A column that follows from the run, the workload and the framework: found once for all trials of a cell."""
 
     fill: Callable[[RunFile, PlannedWorkload, str], Field]
+
+
+@dataclass(frozen=True)
+class OfWork:
+    """A column that follows from the workload and the record."""
+
+    fill: Callable[[PlannedWorkload, Record], Field]
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ def _phase(record: Record, name: str) -> int | None:
 
 
 # Every column, with how it is filled; results/README.md says what each means.
-COLUMNS: Mapping[str, OfCell | OfTrial] = {
+COLUMNS: Mapping[str, OfCell | OfWork | OfTrial] = {
     "run": OfCell(lambda run, _, __: run.run),
     "suite": OfCell(lambda run, _, __: run.suite),
     "workload": OfCell(lambda _, planned, __: planned.workload.name),
@@ -95,6 +102,8 @@ COLUMNS: Mapping[str, OfCell | OfTrial] = {
     "labels": OfTrial(lambda record: "; ".join(record.labels)),
     "clock": OfTrial(lambda record: record.clock),
     "timed_samples": OfTrial(lambda record: sum(len(turn.timed) for turn in record.turns)),
+    "unit": OfCell(lambda _, planned, __: planned.unit),
+    "units": OfWork(lambda planned, record: units(record, planned.unit_key)),
     "quality_metric": OfTrial(lambda record: record.quality.decides if record.quality else None),
     "quality_value": OfTrial(_deciding),
     "quality": OfTrial(lambda record: _json(record.quality.metrics) if record.quality else None),
@@ -110,4 +119,7 @@ def column(name: str, table: Table, cell: CellRow) -> Sequence[Field]:
     of = COLUMNS[name]
     if isinstance(of, OfTrial):
         return [of.fill(record) for record in cell.records]
-    return [of.fill(table.run, table.run.planned(cell.workload), cell.framework)] * len(cell.records)
+    planned = table.run.planned(cell.workload)
+    if isinstance(of, OfWork):
+        return [of.fill(planned, record) for record in cell.records]
+    return [of.fill(table.run, planned, cell.framework)] * len(cell.records)

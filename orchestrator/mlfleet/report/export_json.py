@@ -13,8 +13,9 @@ from mlfleet.report.lifecycle_read import idle_anonymous, idle_charged
 from mlfleet.report.machine import labels
 from mlfleet.report.notes import sides
 from mlfleet.report.sentences import edges
+from mlfleet.report.throughput import throughput
 from mlfleet.report.undefined import why_undefined
-from mlfleet.runfile import Contestant, RunFile
+from mlfleet.runfile import Contestant, PlannedWorkload, RunFile
 from mlfleet.stats import ALPHA, Estimate
 from mlfleet.summary import Summary, summaries
 from mlfleet.table import Table
@@ -28,7 +29,7 @@ def report_json(table: Table) -> dict[str, Json]:
     return {
         "run": table.run.run,
         "contestants": [_contestant(table, one) for one in table.run.contestants],
-        "cells": [_cell(cell) for cell in table.cells],
+        "cells": [_cell(table.run.planned(cell.workload), cell) for cell in table.cells],
         "comparisons": [_comparison(one) | {"compares": _compares(table, one)} for one in table.comparisons],
         "stops": [{"workload": one.workload, "reason": one.reason, "blocks": one.blocks} for one in table.stops],
         "multiplicity": {
@@ -77,7 +78,8 @@ def _contestant(table: Table, one: Contestant) -> dict[str, Json]:
     }
 
 
-def _cell(cell: CellRow) -> dict[str, Json]:
+def _cell(planned: PlannedWorkload, cell: CellRow) -> dict[str, Json]:
+    rate, why = throughput(planned, cell)
     return {
         "workload": cell.workload,
         "framework": cell.framework,
@@ -89,6 +91,8 @@ def _cell(cell: CellRow) -> dict[str, Json]:
         "absent": {str(metric): why for metric, why in cell.absent.items()},
         "percentiles": {name: _estimate("time", found) for name, (found, _) in cell.percentiles.items()},
         "percentiles_absent": {name: why for name, (_, why) in cell.percentiles.items() if why},
+        "throughput": None if rate is None else dict(asdict(rate)),
+        "throughput_absent": why or None,
         "cpus_used": cell.cpus_used,
         "version": cell.version,
         "trials": cell.trials,

@@ -110,6 +110,7 @@ def render_html(table: Table) -> str:
         ended=ended(table),
         over=over_workloads(table),
         looks=looks_of(table),
+        images=_images(table),
         workloads=tuple(_view(table, planned) for planned in table.run.workloads if planned.cells),
         details=cell_texts(table),
         absent=notes.absent(table),
@@ -153,6 +154,11 @@ def looks_of(table: Table) -> dict[str, Look]:
     """Colours by the order of frameworks in the run: the same in every figure and table."""
     keys = [contestant.service.key for contestant in table.run.contestants]
     return {key: Look(index % _COLOURS, index // _COLOURS % _SHAPES) for index, key in enumerate(keys)}
+
+
+def _images(table: Table) -> dict[str, str]:
+    """The size of each framework's image."""
+    return {one.service.key: notes.build_size(table.run.environment, one) for one in table.run.contestants}
 
 
 def _margins(table: Table) -> str:

@@ -11,10 +11,10 @@ from mlfleet.kept import kept
 from mlfleet.model import Metric, Record
 from mlfleet.names import Name
 from mlfleet.report.sentences import amount
+from mlfleet.report.throughput import throughput
 from mlfleet.report.undefined import why_undefined
-from mlfleet.report.units import count, duration, duration_span, number, percent, plural, size, size_span
+from mlfleet.report.units import count, duration, duration_span, number, rate_span, size, size_span
 from mlfleet.runfile import PlannedWorkload
-from mlfleet.stats import Estimate
 from mlfleet.table import Table
 from mlfleet.values import phase, value
 from mlfleet.verdict import Group, Verdict
@@ -39,6 +39,9 @@ class Row:
     unranked: str
     verdict: str
     time: Figure
+    throughput: Figure
+    # p95 of single iterations, and p99.
+    latency: Figure
     quality: Figure
     anonymous: Figure
     charged: Figure
@@ -63,10 +66,8 @@ def _rows(table: Table, planned: PlannedWorkload) -> tuple[Row, ...]:
     ranks, reasons = _ranks(table, planned, cells)
     shared = {rank for rank in ranks.values() if list(ranks.values()).count(rank) > 1}
     order = sorted(cells, key=lambda name: ranks.get(name, len(cells) + 1))
-    over_blocks = tasks.get(planned.workload.task).spread is not None
     return tuple(
-        _row(cells[name], ranks.get(name), ranks.get(name) in shared, reasons.get(name, ""), over_blocks=over_blocks)
-        for name in order
+        _row(planned, cells[name], ranks.get(name), ranks.get(name) in shared, reasons.get(name, "")) for name in order
     )
 
 
@@ -96,20 +97,6 @@ def verdict_text(verdict: Verdict) -> str:
     if verdict.group in {Group.INVALID, Group.FAILED, Group.LOST}:
         return f"{verdict.group.value.upper()} {verdict.value}"
     return verdict.value
-
-
-def percentile_text(found: Estimate | None, why: str) -> str:
-    """A percentile with its interval over trials, or why there is none."""
-    if found is None:
-        return f"none: {why}"
-    shown = duration_span(found.point, found.low, found.high)
-    return f"{shown.value} ({percent(found.level)} interval {shown.interval}, {plural(found.blocks, 'trial')})"
-
-
-def percentiles(cell: CellRow) -> str:
-    """Those percentiles that are known, in one line: "p95 1.2 ms (97 % interval 1.1 to 1.3 ms, 5 trials)"."""
-    known = [f"{name} {percentile_text(*found)}" for name, found in cell.percentiles.items() if found[0]]
-    return f"{cell.framework}, one iteration: {'; '.join(known)}" if known else ""
 
 
 def spread(values: Sequence[float]) -> str:
@@ -165,7 +152,7 @@ def _faster(a: CellRow, b: CellRow, baseline: str | None, times: Mapping[str, Co
     return first is not None and second is not None and first.high < second.low
 
 
-def _row(cell: CellRow, rank: int | None, shared: bool, unranked: str, *, over_blocks: bool) -> Row:
+def _row(planned: PlannedWorkload, cell: CellRow, rank: int | None, shared: bool, unranked: str) -> Row:
     return Row(
         cell=cell,
         rank=rank,
@@ -173,7 +160,9 @@ def _row(cell: CellRow, rank: int | None, shared: bool, unranked: str, *, over_b
         unranked=unranked,
         verdict=verdict_text(cell.verdict),
         time=_estimate(cell, "time"),
-        quality=_quality(cell, over_blocks=over_blocks),
+        throughput=_throughput(planned, cell),
+        latency=_latency(cell),
+        quality=_quality(cell, over_blocks=tasks.get(planned.workload.task).spread is not None),
         anonymous=_with_work(_estimate(cell, "memory"), cell, Name.ANONYMOUS),
         charged=_with_work(_charged(cell), cell, Name.CHARGED),
         cpu=_estimate(cell, "cpu"),
@@ -194,6 +183,23 @@ def _estimate(cell: CellRow, metric: Metric) -> Figure:
         return Figure("none", reason or "not_measured", None)
     note = f"median of {count(len(seen))}, no interval"
     return Figure(amount(metric, median(seen)), note, median(seen))
+
+
+def _throughput(planned: PlannedWorkload, cell: CellRow) -> Figure:
+    found, why = throughput(planned, cell)
+    if found is None:
+        return Figure("none", why, None)
+    shown = rate_span(found.point, found.low, found.high, found.unit)
+    return Figure(shown.value, shown.interval, found.point)
+
+
+def _latency(cell: CellRow) -> Figure:
+    """p95, with its interval and p99 beside it."""
+    (p95, why), (p99, _) = cell.percentiles["p95"], cell.percentiles["p99"]
+    if p95 is None:
+        return Figure("none", why, None)
+    shown = duration_span(p95.point, p95.low, p95.high)
+    return Figure(f"p95 {shown.value}", shown.interval + (f"; p99 {duration(p99.point)}" if p99 else ""), p95.point)
 
 
 def _charged(cell: CellRow) -> Figure:

@@ -31,6 +31,18 @@ class Interval:
 
 
 @dataclass(frozen=True, config=STRICT)
+class PerSecond:
+    """Units of work in a second, by the time of an iteration and what its receipt counts."""
+
+    point: float
+    low: float
+    high: float
+    level: float
+    blocks: int
+    unit: str
+
+
+@dataclass(frozen=True, config=STRICT)
 class Spread:
     """Over the trials of a cell."""
 
@@ -88,6 +100,9 @@ class Cell:
     absent: Mapping[Metric, str]
     percentiles: Mapping[Percentile, Interval | None]
     percentiles_absent: Mapping[Percentile, str]
+    throughput: PerSecond | None
+    # Why it is null.
+    throughput_absent: str | None
     cpus_used: float | None
     version: str
     trials: int

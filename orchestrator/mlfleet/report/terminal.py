@@ -8,15 +8,17 @@ from rich.text import Text
 from mlfleet.errors import printable
 from mlfleet.report.basis import basis
 from mlfleet.report.ended import ended
+from mlfleet.report.latency import percentiles
 from mlfleet.report.machine import noted
 from mlfleet.report.notes import absent, builds, cautions, compares, how_to_narrow, reached_counts
 from mlfleet.report.over import over_workloads, turns
-from mlfleet.report.rows import Row, percentiles, rows
+from mlfleet.report.rows import Row, rows
 from mlfleet.report.sentences import Refused, first_line, refused_pairs, sentence, title
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import Table
 
 # Longer foreign text is cut here; it stands whole in the ledger.
+_HEADS = ("framework", "time\ninterval\nthroughput", "quality", "memory\ncharged", "CPU\nCPUs", "cold", "verdict")
 _LIMIT = 1000
 
 
@@ -82,7 +84,7 @@ def _cells(console: Console, table: Table, planned: PlannedWorkload) -> None:
     data = f"{planned.workload.task} on {planned.data_text}, parity {planned.parity}"
     _say(console, data)
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for head in ("framework", "time\ninterval", "quality", "memory\ncharged", "CPU\nCPUs", "cold", "verdict"):
+    for head in _HEADS:
         grid.add_column(head, overflow="fold", no_wrap=head.startswith(("memory", "CPU", "verdict")))
     printed = rows(table, planned)
     for row in printed:
@@ -102,7 +104,7 @@ def _texts(row: Row) -> tuple[tuple[str, ...], ...]:
     rank = "" if row.rank is None else f"{row.rank}{'=' if row.shared else '.'} "
     return (
         (f"{rank}{row.cell.framework}", row.cell.version),
-        (row.time.text, row.time.note),
+        (row.time.text, row.time.note, row.throughput.text if row.throughput.exact else ""),
         (row.quality.note, row.quality.text),
         (row.anonymous.text, row.charged.text),
         (row.cpu.text, row.cpus),

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from mlfleet.cells import CellRow
 from mlfleet.model import Record, Turn
+from mlfleet.report.latency import percentile_text
 from mlfleet.report.notes import receipt_value
-from mlfleet.report.rows import percentile_text, spread, verdict_text
+from mlfleet.report.rows import spread, verdict_text
 from mlfleet.report.undefined import why_undefined
 from mlfleet.report.units import duration, number, plural
 from mlfleet.table import Table

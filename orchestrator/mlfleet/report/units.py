@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 _TIME = ((1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s"))
 _SIZE = ((1.0, "B"), (1024.0, "KiB"), (1024.0**2, "MiB"), (1024.0**3, "GiB"))
+_RATE = ((1.0, ""), (1e3, "k "), (1e6, "M "), (1e9, "G "))
 # Beyond this digits only repeat what a float cannot hold.
 _MOST_DECIMALS = 6
 
@@ -47,6 +48,11 @@ def duration_span(point: float, low: float, high: float) -> Span:
 def size_span(point: float, low: float, high: float) -> Span:
     """Bytes with their interval, in the unit of the largest of the three."""
     return _span(point, low, high, _SIZE)
+
+
+def rate_span(point: float, low: float, high: float, unit: str) -> Span:
+    """Units in a second with their interval: "12.3 k rows/s"."""
+    return _span(point, low, high, tuple((scale, f"{prefix}{unit}s/s") for scale, prefix in _RATE))
 
 
 def ratio_span(point: float, low: float, high: float) -> Span:

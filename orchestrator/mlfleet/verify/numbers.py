@@ -56,6 +56,13 @@ def level(trial: Trial, name: str, after: str = "prepare") -> float | None:
     return None if known is None else float(known)
 
 
+def units(trial: Trial, key: str) -> float | None:
+    """Units of work in an iteration, by the receipt; None where it counts none."""
+    found = trial.receipt.get(key)
+    counts = isinstance(found, int | float) and not isinstance(found, bool) and found > 0
+    return found if counts else None  # type: ignore[return-value]
+
+
 def both_ok(baseline: Sequence[Trial], contestant: Sequence[Trial]) -> list[tuple[Trial, Trial]]:
     """Both trials of each block in which both are ok."""
     theirs = {trial.block: trial for trial in baseline if trial.verdict == "ok"}

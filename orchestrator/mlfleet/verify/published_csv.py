@@ -15,7 +15,7 @@ CSV = "benchmark_results_complete.csv"
 _KIND = "published numbers"
 # What the first reports did not give yet.
 _AT_REST = {f"idle_{kind}_{what}" for kind in ("anonymous", "charged") for what in ("bytes", "absent")}
-_LATER = frozenset({"flagged_turns", "turn_flags", "labels", "clock"} | _AT_REST)
+_LATER = frozenset({"flagged_turns", "turn_flags", "labels", "clock", "unit", "units"} | _AT_REST)
 # Spreadsheets are kept from running a text by an apostrophe before it.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -175,6 +175,8 @@ COLUMNS: Mapping[str, Column] = {
     "labels": lambda _, __, trial: "; ".join(node.text() for node in trial.nodes("labels")),
     "clock": lambda _, __, trial: trial.clock,
     "timed_samples": lambda _, __, trial: sum(len(turn.timed) for turn in trial.turns),
+    "unit": lambda _, work, __: work.body["unit"].text(),
+    "units": lambda _, work, trial: numbers.units(trial, work.body["unit_key"].text()),
     "quality_metric": lambda _, __, trial: (
         _text_of(trial.body["quality"]["decides"]) if trial.body.get("quality") else None
     ),

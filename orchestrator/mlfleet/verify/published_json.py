@@ -29,6 +29,8 @@ _LATER = [
     "percentiles",
     "percentiles_absent",
     "cpus_used",
+    "throughput",
+    "throughput_absent",
     "verdicts",
     "labels",
     "turns",
@@ -75,7 +77,7 @@ class _Check:
     def all(self, mine: Recomputed) -> None:
         run, pairs = mine.run, mine.pairs
         self._same(self._report["run"].value, run.name, "run")
-        cells: dict[Hashable, dict[str, Json]] = {key: cell_of(run, key[1], cell) for key, cell in mine.cells.items()}
+        cells: dict[Hashable, dict[str, Json]] = {key: cell_of(run, *key, cell) for key, cell in mine.cells.items()}
         self._section("cells", ("workload", "framework"), cells)
         self._section("contestants", ("framework",), _contestants(mine))
         by_key: dict[Hashable, dict[str, Json]] = {

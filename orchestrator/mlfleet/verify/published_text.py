@@ -15,6 +15,7 @@ from mlfleet.verify.findings import Findings
 from mlfleet.verify.outcomes import METRICS, CellNumbers, Decided
 from mlfleet.verify.plan import Run
 from mlfleet.verify.published_csv import published
+from mlfleet.verify.rate import per_second
 from mlfleet.verify.trials import Trial
 
 SUMMARY, PAGE = "benchmark_summary.txt", "report.html"
@@ -52,7 +53,7 @@ def check_summary(folder: Path, run: Run, pairs: Sequence[Decided], findings: Fi
 
 
 def check_page(
-    folder: Path, cells: Mapping[tuple[str, str], CellNumbers], pairs: Sequence[Decided], findings: Findings
+    folder: Path, run: Run, cells: Mapping[tuple[str, str], CellNumbers], pairs: Sequence[Decided], findings: Findings
 ) -> None:
     """Every exact number in the page is one that the trials give."""
     text = published(folder / PAGE, findings)
@@ -60,7 +61,9 @@ def check_page(
         return
     reader = _Exact()
     reader.feed(text)
-    mine = sorted({*_of_cells(cells), *(one.shown.ratio[1] for one in pairs if one.shown and not one.pair.absolute)})
+    mine = sorted(
+        {*_of_cells(run, cells), *(one.shown.ratio[1] for one in pairs if one.shown and not one.pair.absolute)}
+    )
     for line, found in reader.values:
         near = min(mine, key=lambda one: abs(one - found), default=math.nan)
         findings.rule(
@@ -125,9 +128,10 @@ def _rounds(text: str, value: float) -> bool:
     return abs(float(text) - value) <= 0.5 * 10.0**-decimals * (1 + 1e-6) + 1e-12
 
 
-def _of_cells(cells: Mapping[tuple[str, str], CellNumbers]) -> Iterator[float]:
-    """Every number that a row of a cell may show: estimates, else medians; peaks, cold starts, quality."""
-    for cell in cells.values():
+def _of_cells(run: Run, cells: Mapping[tuple[str, str], CellNumbers]) -> Iterator[float]:
+    """Every number that a row of a cell may show: estimates, else medians; throughput, peaks, cold starts, quality."""
+    for (workload, _), cell in cells.items():
+        yield from per_second(run, workload, cell)[0] or ()
         yield from (interval.ratio[1] for interval in cell.intervals.values() if interval)
         # Of a cell that is ok those that count stand for it.
         trials = [one for one in cell.trials if one.verdict == "ok" or cell.verdict != "ok"]

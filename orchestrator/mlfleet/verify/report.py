@@ -10,11 +10,12 @@ from mlfleet.verify.estimates import Interval
 from mlfleet.verify.outcomes import METRICS, CellNumbers, Decided
 from mlfleet.verify.plain import Json, Node
 from mlfleet.verify.plan import Run
+from mlfleet.verify.rate import per_second
 
 UNITS: Mapping[str, str] = {"time": "ns", "cpu": "ns", "memory": "bytes"}
 
 
-def cell_of(run: Run, framework: str, cell: CellNumbers) -> dict[str, Json]:
+def cell_of(run: Run, workload: str, framework: str, cell: CellNumbers) -> dict[str, Json]:
     """A cell as a report must give it."""
     fine = [one for one in cell.trials if one.verdict == "ok"]
     turns = [turn for one in fine for turn in one.turns]
@@ -35,6 +36,7 @@ def cell_of(run: Run, framework: str, cell: CellNumbers) -> dict[str, Json]:
         "estimates": {name: _estimate(name, cell.intervals[name]) for name in METRICS},
         "percentiles": {name: _estimate("time", cell.intervals[name]) for name in numbers.PERCENTILES},
         "percentiles_absent": {name: why for name, why in cell.absent.items() if name in numbers.PERCENTILES},
+        **_throughput(run, workload, cell),
         "cpus_used": cpu.ratio[1] / time.ratio[1] if time and cpu else None,
         "verdicts": {**Counter(one.verdict for one in cell.trials)},
         "labels": {**labels},
@@ -54,6 +56,16 @@ def _estimate(metric: str, interval: Interval | None) -> Json:
     low, point, high = interval.ratio
     ends: dict[str, Json] = {"point": point, "low": low, "high": high}
     return ends | {"level": interval.level, "blocks": interval.blocks, "unit": UNITS[metric]}
+
+
+def _throughput(run: Run, workload: str, cell: CellNumbers) -> dict[str, Json]:
+    found, why = per_second(run, workload, cell)
+    work, time = run.workload(workload), cell.intervals["time"]
+    if found is None or work is None or time is None:
+        return {"throughput": None, "throughput_absent": why}
+    low, point, high = found
+    ends: dict[str, Json] = {"point": point, "low": low, "high": high, "level": time.level, "blocks": time.blocks}
+    return {"throughput": ends | {"unit": work.body["unit"].text()}, "throughput_absent": None}
 
 
 def _quality(cell: CellNumbers) -> Json:

@@ -153,7 +153,7 @@ def _numbers(
         check_csv(folder, run, [trial for cell in cells.values() for trial in cell.trials], findings)
         check_json(folder, Recomputed(run, cells, pairs, selected, stops), findings)
         check_summary(folder, run, pairs, findings)
-        check_page(folder, cells, pairs, findings)
+        check_page(folder, run, cells, pairs, findings)
     except UNREADABLE as error:
         findings.differs(LEDGER, None, "numbers", str(error), "what the schema says")
         return []
