@@ -37,6 +37,10 @@ class Holder:
     boot: str
     run: str
 
+    def __str__(self) -> str:
+        """As it is told to those who must wait."""
+        return f"run {self.run!r}, pid {self.pid}"
+
 
 @contextmanager
 def run_lock(folder: Path, run: str) -> Iterator[None]:
@@ -146,7 +150,7 @@ def _held(path: Path, what: str, run: str, mode: int) -> Iterator[None]:
         while not _try(fd):
             if time.monotonic() > deadline:
                 found = _body(fd)
-                name = f"run {found.run!r}, pid {found.pid}" if found else "a process that has not written its name yet"
+                name = found or "a process that has not written its name yet"
                 raise LockedError(f"{what} is held by {name} (lock {path}): wait for it, or stop it")
             time.sleep(PATIENCE_S / 20)
         _sign(fd, run)

@@ -8,7 +8,7 @@ import time
 import pytest
 from mlfleet import locks
 from mlfleet.errors import LockedError, StorageError
-from mlfleet.locks import Holder, file_system, holder, host_lock, run_lock
+from mlfleet.locks import Holder, Holder, file_system, holder, host_lock, run_lock
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +115,7 @@ def test_a_look_in_passing_does_not_turn_a_start_away(tmp_path, monkeypatch):
     with run_lock(tmp_path, "r1"):
         pass
     assert next(tries, None) is None
+
+
+def test_a_holder_is_told_by_its_run_and_process():
+    assert str(Holder(7, "boot", "r1")) == "run 'r1', pid 7"
