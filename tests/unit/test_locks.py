@@ -8,7 +8,7 @@ import time
 import pytest
 from mlfleet import locks
 from mlfleet.errors import LockedError, StorageError
-from mlfleet.locks import Holder, Holder, file_system, holder, host_lock, run_lock
+from mlfleet.locks import Holder, file_system, holder, host_lock, run_lock
 
 
 @pytest.fixture(autouse=True)
