@@ -4,9 +4,11 @@ import io
 
 import pytest
 import samples
-from mlfleet.report import render_terminal, summary
+from mlfleet.report import show, summary
+from mlfleet.report.terminal import render_terminal
 from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
 TABLE = samples.table()
 
@@ -49,3 +51,14 @@ def test_a_terminal_gets_colour_and_the_same_words():
     render_terminal(TABLE, Console(file=out, width=80, force_terminal=True, color_system="standard"))
     assert "\x1b[1m" in out.getvalue()
     assert "2 of 10 ratios refused" in out.getvalue()
+
+
+def test_in_a_pipe_the_report_is_the_summary_and_on_a_terminal_it_has_its_width(capsys, monkeypatch):
+    show(TABLE)
+    assert capsys.readouterr().out == summary(TABLE)
+    for name, value in {"FORCE_COLOR": "1", "COLUMNS": "160", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    show(TABLE)
+    printed = capsys.readouterr().out
+    assert "\x1b[1m" in printed
+    assert max(map(cell_len, Text.from_ansi(printed).plain.splitlines())) > 80

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from mlfleet import audits
 from mlfleet import report as reports
@@ -34,6 +33,6 @@ def report(run: Path, with_pdf: bool, as_json: bool) -> None:
         print_json(reports.report_json(table))
         return
     paths = reports.write(table, run, with_pdf=with_pdf)
-    reports.render_terminal(table, Console())
+    reports.show(table)
     for path in paths:
         print(path)

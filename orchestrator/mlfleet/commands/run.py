@@ -215,7 +215,7 @@ def _reported(folder: Path) -> int:
     """Print and write the report; 1 where a cell failed."""
     table = read_table(folder)
     paths = reports.write(table, folder)
-    reports.render_terminal(table, Console())
+    reports.show(table)
     for path in paths:
         print(path)
     failed = any(cell.verdict.group not in {Group.OK, Group.NOT_RUN} for cell in table.cells)

@@ -11,6 +11,7 @@ from typing import Literal
 from rich.console import Console
 
 from mlfleet.errors import StorageError
+from mlfleet.kept import kept
 from mlfleet.ledger_files import TEMPORARY
 from mlfleet.report.export_csv import report_csv
 from mlfleet.report.export_json import report_json
@@ -20,7 +21,7 @@ from mlfleet.report.terminal import render_terminal
 from mlfleet.table import Table
 from mlfleet.uncollected import uncollected
 
-__all__ = ["exported", "render_terminal", "report_csv", "report_json", "summary", "texts", "write", "write_file"]
+__all__ = ["exported", "report_csv", "report_json", "show", "summary", "texts", "write", "write_file"]
 
 CSV, SUMMARY, PAGE = "benchmark_results_complete.csv", "benchmark_summary.txt", "report.html"
 # What `report --json` prints, kept with its exact numbers: `mlfleet verify` holds them against the raw samples.
@@ -32,11 +33,21 @@ Format = Literal["csv", "json", "parquet"]
 _WIDTH = 80
 
 
+@kept
 def summary(table: Table) -> str:
     """The terminal report without colour, 80 columns wide."""
     out = io.StringIO()
     render_terminal(table, Console(file=out, width=_WIDTH, color_system=None, force_terminal=False))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def show(table: Table) -> None:
+    """Print the report: in the width and the colours of a terminal, elsewhere as the summary has it."""
+    console = Console()
+    if console.is_terminal:
+        render_terminal(table, console)
+    else:
+        print(summary(table), end="")
 
 
 def exported(table: Table, form: Format) -> bytes:

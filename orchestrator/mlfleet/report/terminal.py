@@ -18,8 +18,8 @@ from mlfleet.runfile import PlannedWorkload
 from mlfleet.table import Table
 
 # Longer foreign text is cut here; it stands whole in the ledger.
-_HEADS = ("framework", "time\ninterval\nthroughput", "quality", "memory\ncharged", "CPU\nCPUs", "cold", "verdict")
 _LIMIT = 1000
+_HEADS = ("framework", "time\ninterval\nthroughput", "quality", "memory\ncharged", "CPU\nCPUs", "cold", "verdict")
 
 
 def render_terminal(table: Table, console: Console) -> None:
