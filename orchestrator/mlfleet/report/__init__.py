@@ -80,8 +80,11 @@ def texts(table: Table) -> dict[str, str]:
     return _said(table) | {f"{FIGURES}/{name}.svg": svg for name, svg in figures(table).items() if svg}
 
 
-def write_file(path: Path, data: bytes, temporaries: Path | None = None) -> Path:
-    """Write a file whole or not at all, by way of the folder `temporaries`, else its own. Raises StorageError."""
+def write_file(path: Path, data: bytes, temporaries: Path | None = None, *, durable: bool = True) -> Path:
+    """Write a file whole or not at all, by way of the folder `temporaries`, else its own. Raises StorageError.
+
+    `durable`: wait until the disk has it.
+    """
     try:
         # The next resume clears what a killed writer leaves in a run's folder under this suffix.
         with NamedTemporaryFile(
@@ -90,7 +93,8 @@ def write_file(path: Path, data: bytes, temporaries: Path | None = None) -> Path
             try:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
                 # Temporary files are private; a report is as readable as the folder's other files.
                 os.fchmod(file.fileno(), 0o644)
                 Path(file.name).replace(path)
@@ -107,7 +111,10 @@ def _said(table: Table) -> dict[str, str]:
 
 
 def _write_figures(folder: Path, drawn: Mapping[str, str | None], *, with_pdf: bool) -> None:
-    """SVG of each figure, and PDF where asked for. What an earlier report drew otherwise does not stay."""
+    """SVG of each figure, and PDF where asked for. What an earlier report drew otherwise does not stay.
+
+    There may be hundreds, each drawn again by `mlfleet report`: they are not waited for one by one.
+    """
     place = folder / FIGURES
     try:
         if any(drawn.values()):
@@ -118,8 +125,8 @@ def _write_figures(folder: Path, drawn: Mapping[str, str | None], *, with_pdf: b
                 as_svg.unlink(missing_ok=True)
                 as_pdf.unlink(missing_ok=True)
             if svg is not None:
-                write_file(as_svg, svg.encode(), folder)
+                write_file(as_svg, svg.encode(), folder, durable=False)
                 if with_pdf:
-                    write_file(as_pdf, pdf(svg), folder)
+                    write_file(as_pdf, pdf(svg), folder, durable=False)
     except OSError as error:
         raise StorageError(f"cannot write {place}: {error.strerror}") from error
