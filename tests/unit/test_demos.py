@@ -10,12 +10,13 @@ from types import SimpleNamespace
 import pytest
 from mlfleet import assemble, cells, tasks
 from mlfleet.able import able
+from mlfleet.audits import Audit, Outcome
 from mlfleet.build import BuildState
 from mlfleet.builders import steps
 from mlfleet.catalogue import load_suite
 from mlfleet.cli import status
 from mlfleet.commands.common import ROOT, services
-from mlfleet.demos import DEMOS, LiveDemo, PlannedDemo, replay
+from mlfleet.demos import DEMOS, LiveDemo, PlannedDemo, live, replay
 from mlfleet.demos.fault import DEBUG, faults_together
 from mlfleet.demos.imported import ImportedDemo
 from mlfleet.demos.shown import Shown
@@ -193,3 +194,20 @@ def test_the_exit_code_says_whether_all_was_as_it_must_be(capsys, monkeypatch):
     assert "MISSING  short_work had to refuse it, and did not" in capsys.readouterr().out
     assert status(["demo", "headlin"]) == 2
     assert "did you mean 'headline'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("states", "audits"),
+    [
+        ([["failed"]], 1),
+        ([["passed"]], 1),
+        ([["undecided"], ["failed"]], 2),
+        ([["undecided"], ["undecided"]], 2),
+        ([["undecided", "failed"]], 1),
+    ],
+)
+def test_an_audit_that_a_busy_host_left_undecided_is_made_once_more(states, audits):
+    made = [Audit("a", "f", "1", "i", "t", "w", tuple(Outcome("size", one, "", "") for one in mine)) for mine in states]
+    left = iter(made)
+    assert live._decided(lambda: next(left)) == made[audits - 1]
+    assert len(list(left)) == len(made) - audits
