@@ -9,6 +9,7 @@ from mlfleet.ledger_lines import StopBody
 from mlfleet.model import STRICT, Metric, Setting
 from mlfleet.outcomes import Outcome
 from mlfleet.report.compared import What
+from mlfleet.report.throughput import Throughput
 from mlfleet.resolution import Resolution
 from mlfleet.summary import Standing
 from mlfleet.verdict import TurnFlag, Verdict
@@ -28,18 +29,6 @@ class Interval:
     level: float
     blocks: int
     unit: Unit
-
-
-@dataclass(frozen=True, config=STRICT)
-class PerSecond:
-    """Units of work in a second, by the time of an iteration and what its receipt counts."""
-
-    point: float
-    low: float
-    high: float
-    level: float
-    blocks: int
-    unit: str
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -100,7 +89,7 @@ class Cell:
     absent: Mapping[Metric, str]
     percentiles: Mapping[Percentile, Interval | None]
     percentiles_absent: Mapping[Percentile, str]
-    throughput: PerSecond | None
+    throughput: Throughput | None
     # Why it is null.
     throughput_absent: str | None
     cpus_used: float | None

@@ -1,16 +1,18 @@
 """Throughput of a cell: units of work in a second, by the time of an iteration and what its receipt counts."""
 
-from dataclasses import dataclass
 from statistics import median
 
+from pydantic.dataclasses import dataclass
+
 from mlfleet.cells import CellRow
+from mlfleet.model import STRICT
 from mlfleet.runfile import PlannedWorkload
 from mlfleet.values import units
 
 _NS_PER_S = 1e9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Throughput:
     """Units in a second, with the interval of the time turned round: its upper end is this one's lower."""
 
