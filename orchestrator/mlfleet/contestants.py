@@ -30,7 +30,7 @@ def contestants(
     states = {service: pins.get(service) or builder.state(service) for service in services}
     for service, state in states.items():
         if state.state == "stale" or (state.state in ABSENT and service.key in named):
-            raise HostError(f"{state.reason}; try: mlfleet build {service.key} --runtime {environment.runtime}")
+            raise HostError(state.told(service.key, environment.runtime))
     asked = {service: _asked(service, state, service in pins, environment, bench) for service, state in states.items()}
     return tuple(
         one if states[service].state in ABSENT else replace(one, own_size=_own_size(service, states, builder))

@@ -19,6 +19,8 @@ STANZA = "stanza.yaml.in"
 COMPOSE = "compose.yaml"
 # The version of a service that stands on no package of a version of its own, in Rust the workspace's.
 OWN_VERSION = "0.1.0"
+# What the images of Python services have (Debian bookworm).
+PYTHON = "3.11.2"
 _INDENT = "    "
 
 

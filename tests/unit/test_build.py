@@ -18,7 +18,14 @@ PYTHON = Service("null-python", "python", "mlfleet/null-python:0.1.0", control=T
 RUST = Service("null-rust", "rust", "mlfleet/null-rust:0.1.0", control=True, memory_bytes=1 << 30)
 ON_LAYER = Service("net", "python", "mlfleet/net:1", control=False, memory_bytes=1 << 30, layer="mlfleet/torch:2.0")
 GPU = Service("gpu", "rust", "mlfleet/gpu:1", control=False, memory_bytes=1 << 30, layer="mlfleet/cuda:13.0")
-LAYERS = ["docker/torch.Dockerfile", "services/torch/uv.lock", "docker/cuda.Dockerfile", "services/cuda/uv.lock"]
+LAYERS = [
+    "docker/torch.Dockerfile",
+    "services/torch/uv.lock",
+    "docker/cuda.Dockerfile",
+    "services/cuda/uv.lock",
+    "services/net/uv.lock",
+    "services/net2/uv.lock",
+]
 FILES = {
     "python": [
         "docker/python.Dockerfile",

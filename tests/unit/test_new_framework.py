@@ -92,7 +92,12 @@ def test_comments_within_the_last_stanza_stay_with_it():
 
 
 def test_a_package_is_pinned_and_its_version_is_the_tag(root, monkeypatch):
-    index = [Release(version, None) for version in ("1.0", "3.1.2", "3.2rc1")]
+    index = [
+        Release("1.0", None),
+        Release("3.1.2", None, ">=3.10"),
+        Release("3.2rc1", None),
+        Release("4.0", None, ">=3.12"),
+    ]
     monkeypatch.setattr(command, "releases", lambda package: index)
     assert made(root, "latest", "--language", "python", "--package", "xg-boost") == 0
     assert made(root, "pinned", "--language", "python", "--package", "xg-boost==1.0") == 0
@@ -125,7 +130,7 @@ def test_a_package_is_pinned_and_its_version_is_the_tag(root, monkeypatch):
         (["kit", "--language", "rust", "--package", "linfa"], 2, "cargo add"),
         (["kit", "--language", "python", "--package", "a b"], 2, "awaited NAME or NAME==VERSION"),
         (["kit", "--language", "python", "--package", "kit>=1"], 2, "awaited NAME or NAME==VERSION"),
-        (["kit", "--language", "python", "--package", "none"], 3, "has no stable release"),
+        (["kit", "--language", "python", "--package", "none"], 3, "has no release that is stable"),
     ],
 )
 def test_what_is_refused_leaves_all_as_it_was(root, monkeypatch, capfd, arguments, code, words):
@@ -135,6 +140,12 @@ def test_what_is_refused_leaves_all_as_it_was(root, monkeypatch, capfd, argument
     assert words in capfd.readouterr().err
     assert tree(root) == before
     assert sorted(root.rglob("*")) == folders
+
+
+def test_a_package_that_left_the_services_python_behind_is_told(root, monkeypatch, capfd):
+    monkeypatch.setattr(command, "releases", lambda package: [Release("4.0", None, ">=3.12")])
+    assert cli.status(["new-framework", "kit", "--language", "python", "--package", "kit"]) == 3
+    assert "kit has no release for Python 3.11" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("step", ["rename", "replace", "write_text"])

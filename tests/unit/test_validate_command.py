@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from mlfleet import cli, resolution
+from mlfleet.builders.state import BuildState
 from mlfleet.commands import validate as command
 from mlfleet.errors import InterruptedRun
 from mlfleet.validate.plan import FULL, QUICK
@@ -19,7 +20,7 @@ class Built:
 
     def state(self, service):
         state = self.states.get(service.key.replace("-", "_"), "current")
-        return type("State", (), {"state": state, "reason": f"{service.key} is {state}"})
+        return BuildState(state, f"{service.key} is {state}")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from mlfleet.builders.source import check_lock
 from mlfleet.builders.state import BuildState
 from mlfleet.builders.versions.build import Tools, build_version
 from mlfleet.builders.versions.python import package as pinned_package
@@ -192,6 +193,30 @@ def test_the_index_is_the_one_that_the_tools_use():
     releases("a", {}, fetch)
     releases("a", {"PIP_INDEX_URL": "https://one/simple", "UV_DEFAULT_INDEX": "https://two/simple/"}, fetch)
     assert asked == [f"{INDEX}/a/", "https://two/simple/a/"]
+
+
+@pytest.mark.parametrize(
+    ("python", "fits"), [("", True), (">=3.11", True), (">=3.12", False), (">=3.8,<3.11", False), ("three", True)]
+)
+def test_a_release_says_for_which_python_it_is(python, fits):
+    files = {"files": [{"filename": "a-1.0.tar.gz", "requires-python": python or None}]}
+    (found,) = releases("a", {}, lambda _: json.dumps(files).encode())
+    assert found.runs_on("3.11.2") is fits
+
+
+def test_a_service_without_a_lock_is_told_what_makes_one(root):
+    check_lock(SERVICE, root)
+    (root / "services/kit/uv.lock").unlink()
+    with pytest.raises(
+        HostError, match=r"services/kit/uv\.lock is not there; try: \.venv/bin/uv lock --project services/kit"
+    ):
+        check_lock(SERVICE, root)
+
+
+def test_a_build_that_is_wanted_is_told_with_one_command():
+    missing = BuildState("missing", "no image mlfleet/kit:1; try: mlfleet build kit")
+    assert missing.told("kit", "docker") == "no image mlfleet/kit:1; try: mlfleet build kit --runtime docker"
+    assert BuildState("stale", "old").told("kit", "process") == "old; try: mlfleet build kit --runtime process"
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"{}", b'{"files": 3}'])

@@ -15,7 +15,7 @@ from mlfleet.builders.layers import DEVEL, has_devel, layer_dockerfile
 from mlfleet.builders.notes import Note, read_note, write_note
 from mlfleet.builders.own_layers import own_size
 from mlfleet.builders.progress import Progress
-from mlfleet.builders.source import dockerfile, layer_digest, source_digest
+from mlfleet.builders.source import check_lock, dockerfile, layer_digest, source_digest
 from mlfleet.builders.state import Build, BuildState
 from mlfleet.builders.steps import run
 from mlfleet.compose import DEVEL_SUFFIX, argument
@@ -94,6 +94,7 @@ class DockerBuilder:
 
     def build(self, service: Service, report: Report) -> BuildState:
         """One `docker build`, of its layer before where that is not current."""
+        check_lock(service, self.root)
         arguments = {"SERVICE": argument(service.key, service.language)}
         if service.layer is not None:
             arguments |= self._layer(service.layer, report)

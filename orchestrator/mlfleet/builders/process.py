@@ -11,7 +11,7 @@ from mlfleet.builders.layers import CUDA, layer_folder, layer_name, layer_packag
 from mlfleet.builders.notes import Note, read_note, write_note
 from mlfleet.builders.own_layers import SOURCE
 from mlfleet.builders.progress import Progress
-from mlfleet.builders.source import layer_digest, service_folder, size_of, source_digest
+from mlfleet.builders.source import check_lock, layer_digest, service_folder, size_of, source_digest
 from mlfleet.builders.state import Build, BuildState
 from mlfleet.builders.steps import run
 from mlfleet.errors import HostError
@@ -74,6 +74,7 @@ class ProcessBuilder:
         """Runs uv or cargo; a host without the tool has no build, and says so in the state."""
         if lacking := self._lacking(service):
             return BuildState("not_built", f"{service.key} is not built, and {lacking} is not on this host")
+        check_lock(service, self.root)
         report(f"building {service.key} (from nothing {FORECAST[service.language]}, after a small change seconds)")
         source = source_digest(service, self.root)
         if not self._stands(service):

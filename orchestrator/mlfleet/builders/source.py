@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlfleet.builders.layers import layer_dockerfile, layer_folder
 from mlfleet.compose import DOCKERFILES, folder
+from mlfleet.errors import HostError
 from mlfleet.model import Service
 
 # Made by tools, in git ignored and in no image.
@@ -30,6 +31,14 @@ _HOME = {"python": "services", "rust": "rust_services"}
 def service_folder(service: Service, root: Path) -> Path:
     """Where the service's own sources lie."""
     return root / _HOME[service.language] / folder(service.key, service.language)
+
+
+def check_lock(service: Service, root: Path) -> None:
+    """Raises HostError where a Python service has no lock yet, as one that was begun just now."""
+    lock = service_folder(service, root) / "uv.lock"
+    if service.language == "python" and not lock.is_file():
+        project = lock.parent.relative_to(root)
+        raise HostError(f"{project}/uv.lock is not there; try: .venv/bin/uv lock --project {project}")
 
 
 def dockerfile(service: Service, root: Path) -> Path:

@@ -5,6 +5,8 @@ from typing import Literal
 
 from mlfleet.builders.notes import UNKNOWN, Note
 
+TRY = "; try: "
+
 # foreign: an image of that name which does not say what it was built from.
 # not_built: this host cannot build it. named: an image that the user named, whatever it was built from.
 # failed: it was tried just now, and the reason holds the last lines.
@@ -26,3 +28,7 @@ class BuildState:
     layer_bytes: int | None = None
     # What the last build of it took.
     built: Note = UNKNOWN
+
+    def told(self, key: str, runtime: str) -> str:
+        """The reason with the one command that builds that service for that runtime."""
+        return f"{self.reason.partition(TRY)[0]}{TRY}mlfleet build {key} --runtime {runtime}"

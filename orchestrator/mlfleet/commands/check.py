@@ -99,7 +99,7 @@ def _subject(key: str, asked: str, device: str) -> Subject:
         raise HostError(f"a check starts its service itself; try on the host: mlfleet check {key}")
     state = builds.builder(runtime, ROOT).state(service)
     if state.state in {"missing", "not_built", "stale"}:
-        raise HostError(f"{state.reason}; try: mlfleet build {key} --runtime {runtime}")
+        raise HostError(state.told(key, runtime))
     cpus = host.cpu_sets("1")
     return Subject(
         service, state.image_id, Environment(device, cpus, len(cpus), service.memory_bytes, runtime, "mapped")

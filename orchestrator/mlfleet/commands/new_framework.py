@@ -11,7 +11,7 @@ from mlfleet.builders.versions.releases import releases
 from mlfleet.commands.common import ROOT
 from mlfleet.compose import Language
 from mlfleet.errors import HostError, UsageError, printable
-from mlfleet.newcomer import COMPOSE, OWN_VERSION, Newcomer, add
+from mlfleet.newcomer import COMPOSE, OWN_VERSION, PYTHON, Newcomer, add
 
 _PACKAGE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,100})(?:==([A-Za-z0-9][A-Za-z0-9._]{0,60}))?")
 # The task that the templates have worked out.
@@ -24,7 +24,7 @@ _TASK = "ridge.fit"
 @click.option(
     "--package",
     metavar="NAME[==VERSION]",
-    help="What a Python service stands on, by its name on the package index; by default in its latest release.",
+    help="What a Python service stands on, by its name on the index; by default in its latest release for our Python.",
 )
 def new_framework(name: str, language: Language, package: str | None) -> None:
     """Begin a service NAME: its folder from a template with one task, and its stanza in compose.yaml.
@@ -53,10 +53,13 @@ def _pinned(package: str | None, language: Language) -> tuple[str, str]:
 
 
 def _latest(package: str) -> str:
-    stable = [one.version for one in releases(package) if not Version(one.version).is_prerelease]
-    if not stable:
-        raise HostError(f"{package} has no stable release; try: --package {package}==VERSION")
-    return stable[-1]
+    """The latest stable release that the services' Python can run."""
+    stable = [one for one in releases(package) if not Version(one.version).is_prerelease]
+    fit = [one.version for one in stable if one.runs_on(PYTHON)]
+    if not fit:
+        what = f"for Python {PYTHON}, which services run" if stable else "that is stable"
+        raise HostError(f"{package} has no release {what}; try: --package {package}==VERSION")
+    return fit[-1]
 
 
 def _next(new: Newcomer) -> list[str]:

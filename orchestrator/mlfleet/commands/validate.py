@@ -131,7 +131,7 @@ def _built(controls: Sequence[Service], runtime: Runtime) -> tuple[tuple[Service
     for control in controls:
         state = builder.state(control)
         if state.state == "stale":
-            raise HostError(f"{state.reason}; try: mlfleet build {control.key} --runtime {runtime}")
+            raise HostError(state.told(control.key, runtime))
         if state.state == "current":
             found.append(control)
         else:
@@ -165,7 +165,7 @@ def _lies(folder: Path, suite: Suite, begun: Begun, stop: Stop) -> tuple[Canary,
     control = next(service for service in services() if service.control and service.language == "python")
     state = builds.builder("process", ROOT).state(control)
     if state.state != "current":
-        hint = f"{state.reason}; try: mlfleet build {control.key} --runtime process"
+        hint = state.told(control.key, "process")
         return (Canary("services that lie", control.key, "each is seen", hint, "not judged"),)
     # What an audit found is in no ledger: gone on with, a validation asks the liars again.
     shutil.rmtree(folder / planted.FOLDER, ignore_errors=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
@@ -31,6 +32,15 @@ class Release:
 
     version: str
     published: datetime | None
+    # Which versions of Python it asks for: ">=3.12"; empty: any, or a crate.
+    python: str = ""
+
+    def runs_on(self, python: str) -> bool:
+        """Whether it is for that version of Python."""
+        try:
+            return SpecifierSet(self.python).contains(python)
+        except InvalidSpecifier:
+            return True
 
 
 def releases(package: str, environment: Mapping[str, str] = os.environ, get: Fetch | None = None) -> list[Release]:
@@ -45,12 +55,14 @@ def releases(package: str, environment: Mapping[str, str] = os.environ, get: Fet
             f"no package index tells which releases of {package} there are: {printable(str(error))}"
         ) from error
     times: dict[Version, list[datetime | None]] = {}
+    pythons: dict[Version, str] = {}
     for file in files:
         if file.get("yanked") or (version := _version(str(file.get("filename")))) is None:
             continue
+        pythons.setdefault(version, str(file.get("requires-python") or ""))
         uploaded = file.get("upload-time")
         times.setdefault(version, []).append(datetime.fromisoformat(uploaded) if uploaded else None)
-    return [Release(str(version), _last(times[version])) for version in sorted(times)]
+    return [Release(str(version), _last(times[version]), pythons[version]) for version in sorted(times)]
 
 
 def released(package: str, version: str, known: Sequence[Release]) -> Release:
