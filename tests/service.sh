@@ -19,7 +19,8 @@ else unrun+=("docker: no engine answers"); fi
 
 status=0
 if [ ${#runtimes[@]} -gt 0 ]; then
-  $bin/mlfleet data >/dev/null
+  # A model is trained by another service, which need not be built for this one: whatever does need it fails below.
+  $bin/mlfleet data >/dev/null || printf '***** not all data sets are here *****\n' >&2
   $bin/python -m pytest -q tests/contract --service "$key" "${runtimes[@]}" || status=$?
 else status=3; fi
 for line in "${unrun[@]}"; do printf '***** NOT RUN on %s *****\n' "$line" >&2; done
