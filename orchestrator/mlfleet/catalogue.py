@@ -103,9 +103,12 @@ class Suite:
         return replace(self, schedule="short", latency=False, own=own)
 
     def fixed(self, blocks: int) -> "Suite":
-        """Exactly so many blocks of every workload, no looks."""
-        own = {name: replace(one, blocks=None) for name, one in self.own.items()}
-        return replace(self, blocks=blocks, looks=(), own=own)
+        """Exactly so many blocks of every workload, no looks.
+
+        A budget is of those: what a suite gives them must not keep a disturbed block from being measured again.
+        """
+        own = {name: replace(one, blocks=None, budget_seconds=None) for name, one in self.own.items()}
+        return replace(self, blocks=blocks, looks=(), budget_seconds=BUDGET_S, own=own)
 
     def on(self, threads: Threads) -> "Suite":
         """Every workload in that setting alone."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mlfleet import catalogue, tasks
 from mlfleet.catalogue import Own, Suite, load_suite, suite_names
 from mlfleet.errors import UsageError
+from mlfleet.looks import BUDGET_S
 
 Written = Callable[[str | bytes], str]
 
@@ -84,7 +85,9 @@ def test_a_workload_may_have_blocks_budget_margin_and_threads_of_its_own(written
 
 def test_what_is_asked_for_all_workloads_takes_the_place_of_their_own(written: Written) -> None:
     suite = load_suite(written(HEAD + ROW + 'blocks = 12\nthreads = ["all"]\nbudget = "2 h"\n'))
-    assert suite.fixed(3).own == {"a": Own(None, 7200, None, ("all",))}
+    # A budget is of looks.
+    assert suite.fixed(3).own == {"a": Own(None, None, None, ("all",))}
+    assert suite.fixed(3).budget_seconds == BUDGET_S
     assert suite.on("1").own == {"a": Own(12, 7200)}
 
 
