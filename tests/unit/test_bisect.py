@@ -86,6 +86,14 @@ def test_what_tells_nothing_is_skipped_and_its_neighbour_is_asked_for(like):
     assert (found.last, found.first, found.between) == ("1.5", "1.6", ())
 
 
+@pytest.mark.parametrize(("like", "last", "first"), [("nearer_old", "1.7", "1.8"), ("nearer_new", "1.6", "1.7")])
+def test_of_two_changes_the_larger_one_is_followed(like, last, first):
+    found = search(SIXTEEN, Fake(8 if like == "nearer_old" else 7, v1_7=like))
+    assert (found.last, found.first, found.between) == (last, first, ())
+    said = list(lines(replace(KNOWN, ends=Ends("metric", ("x",)), sides=found.asked), found))
+    assert f"most of it changed in {first}; the last before is {last}" in said
+
+
 def test_a_skipped_release_beside_the_change_stays_between():
     found = search(SIXTEEN, Fake(7, v1_7="not_built"))
     assert (found.last, found.first, found.between) == ("1.6", "1.8", ("1.7",))
@@ -135,9 +143,10 @@ def like(middle, new, sought=SOUGHT, kind="metric"):
 
 
 @pytest.mark.parametrize(
-    ("factor", "awaited"), [(1.0, "old"), (1.5, "new"), (3.0, "second"), (0.5, "second"), (1.2, "second")]
+    ("factor", "awaited"),
+    [(1.0, "old"), (1.5, "new"), (3.0, "nearer_new"), (0.5, "nearer_old"), (1.2, "nearer_old"), (1.25, "nearer_new")],
 )
-def test_a_release_is_as_the_end_that_it_does_not_differ_from(factor, awaited):
+def test_a_release_is_as_the_end_that_it_does_not_differ_from_or_nearer_to_one(factor, awaited):
     assert like(times(factor), times(1.5)) == awaited
 
 
@@ -156,7 +165,7 @@ def test_a_threshold_must_be_exceeded_by_the_whole_interval():
     assert found.kind == "none"
     assert "below the threshold of 0.6" in found.said[0]
     # 10 % more than the old end is a change only without a threshold.
-    assert like(times(1.1), times(1.5)) == "second"
+    assert like(times(1.1), times(1.5)) == "nearer_old"
     assert like(times(1.1), times(1.5), above) == "old"
     faster, _ = tables(v1_0=STEADY, v1_15=times(1 / 1.5))
     assert [ends(faster, sought).kind for sought in (above, below)] == ["metric", "none"]

@@ -7,9 +7,12 @@ from pydantic.dataclasses import dataclass
 
 from mlfleet.model import STRICT
 
-# old, new: it behaves as that end does. second: as neither end, so something else has changed too. undecided: no
-# comparison tells. not_built: there is no image of it to measure.
-Like = Literal["old", "new", "second", "undecided", "not_built"]
+# old, new: it behaves as that end does. nearer_old, nearer_new: as neither end, so something else has changed too; the
+# larger part of the change came in after it, or before. second: as neither, and no ratio tells which part is larger.
+# undecided: no comparison tells. not_built: there is no image of it to measure.
+Like = Literal["old", "new", "nearer_old", "nearer_new", "second", "undecided", "not_built"]
+OLDER: frozenset[Like] = frozenset({"old", "nearer_old"})
+NEWER: frozenset[Like] = frozenset({"new", "nearer_new"})
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -32,8 +35,9 @@ class Found:
 
 
 def search(releases: Sequence[str], measure: Callable[[str], Side]) -> Found:
-    """The two releases between which the behaviour changes. `releases`: from the old end to the new, both known.
+    """The two releases between which the behaviour changes, or most of it does.
 
+    `releases`: from the old end to the new, both known.
     Each step asks for the middle of what is left, so that there are at most `most_steps`. One that tells nothing is
     skipped, as `git bisect skip` does: then that is asked for which is nearest to the middle of those not asked yet.
     """
@@ -42,9 +46,9 @@ def search(releases: Sequence[str], measure: Callable[[str], Side]) -> Found:
     while left := [at for at in range(low + 1, high) if releases[at] not in asked]:
         at = _middle(left, low, high)
         side = asked[releases[at]] = measure(releases[at])
-        if side.like == "old":
+        if side.like in OLDER:
             low = at
-        elif side.like == "new":
+        elif side.like in NEWER:
             high = at
     return Found(releases[low], releases[high], tuple(releases[low + 1 : high]), asked)
 

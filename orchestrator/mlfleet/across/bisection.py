@@ -14,6 +14,8 @@ ENDS = "ends"
 _WORDS: dict[Like, str] = {
     "old": "as the old end",
     "new": "as the new end",
+    "nearer_old": "as neither end, nearer to the old: something else changed before it",
+    "nearer_new": "as neither end, nearer to the new: something else changed after it",
     "second": "as neither end: something else changed, too",
     "undecided": "skipped, nothing tells",
     "not_built": "skipped, not built",
@@ -108,6 +110,14 @@ def lines(known: Known, found: Found | None) -> Iterator[str]:
     if found.between:
         skipped = ", ".join(found.between)
         yield f"changed after {found.last}, at the latest in {found.first}; nothing tells of {skipped}"
+    elif _parted(found):
+        yield f"most of it changed in {found.first}; the last before is {found.last}"
     else:
         yield f"first changed in {found.first}; the last unchanged is {found.last}"
     yield from (f"  {text}" for text in (between.said if found.first == new else found.asked[found.first].said[:1]))
+
+
+def _parted(found: Found) -> bool:
+    """Whether one of the two releases is only nearer to its end than to the other."""
+    both = (found.asked.get(version) for version in (found.last, found.first))
+    return any(one is not None and one.like.startswith("nearer") for one in both)

@@ -1,5 +1,6 @@
 """How a release behaves beside two others that were measured in the same blocks: as the old one, or the new. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -70,7 +71,15 @@ def side(by_old: Table, by_new: Table, sought: Sought, kind: Kind, middle: str) 
         return _by_work(by_old, sought, middle)
     found = [(table, _comparison(table, sought, middle)) for table in (by_old, by_new)]
     old, new = (differs(one, sought.least) for _, one in found)
-    return Side(_LIKE[old, new], tuple(told(table, one) for table, one in found))
+    like = _nearer(found[0][1], found[1][1]) if old and new else _LIKE[old, new]
+    return Side(like, tuple(told(table, one) for table, one in found))
+
+
+def _nearer(to_old: Comparison, to_new: Comparison) -> Like:
+    """Which end a release is nearer to that differs from both, by the logarithms of its ratios to them."""
+    if to_old.ratio is None or to_new.ratio is None:
+        return "second"
+    return "nearer_old" if abs(math.log(to_old.ratio[0])) < abs(math.log(to_new.ratio[0])) else "nearer_new"
 
 
 def differs(one: Comparison, least: float) -> bool:
