@@ -1,6 +1,7 @@
 """Another release of a framework: pinned, resolved, and resolved as of its day where today's packages break it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -211,6 +212,8 @@ def test_a_service_without_a_lock_is_told_what_makes_one(root):
         HostError, match=r"services/kit/uv\.lock is not there; try: \.venv/bin/uv lock --project services/kit"
     ):
         check_lock(SERVICE, root)
+    # Built like a service, from no project below services.
+    check_lock(replace(SERVICE, key="orchestrator"), root)
 
 
 def test_a_build_that_is_wanted_is_told_with_one_command():

@@ -35,9 +35,10 @@ def service_folder(service: Service, root: Path) -> Path:
 
 def check_lock(service: Service, root: Path) -> None:
     """Raises HostError where a Python service has no lock yet, as one that was begun just now."""
-    lock = service_folder(service, root) / "uv.lock"
-    if service.language == "python" and not lock.is_file():
-        project = lock.parent.relative_to(root)
+    folder = service_folder(service, root)
+    # The orchestrator is built like a service, and has no project of its own there.
+    if service.language == "python" and (folder / "pyproject.toml").is_file() and not (folder / "uv.lock").is_file():
+        project = folder.relative_to(root)
         raise HostError(f"{project}/uv.lock is not there; try: .venv/bin/uv lock --project {project}")
 
 
