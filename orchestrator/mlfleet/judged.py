@@ -44,14 +44,22 @@ def judged(run: RunFile, records: Sequence[Record], audits: Sequence[Audit] = ()
 
 
 def _controls(run: RunFile, records: Sequence[Record]) -> dict[str, list[_Control]]:
-    """Every trial of the control, by language."""
-    found: dict[str, list[_Control]] = {}
+    """The trials that tell what nothing takes, by language: those that are ok; of none, the fastest disturbed one.
+
+    A busy host makes an iteration longer, not shorter. Without any, a service that does nothing would pass on one.
+    """
+    found: dict[tuple[str, Verdict], list[_Control]] = {}
     for record in records:
         service = run.contestant(record.trial.framework).service
-        if service.control and record.trial.workload == CONTROL.name and record.verdict is Verdict.OK and record.turns:
+        if service.control and record.trial.workload == CONTROL.name and record.turns:
             control = _Control(per_iteration_ns(record.turns), clock_ns(record.turns))
-            found.setdefault(service.language, []).append(control)
-    return found
+            found.setdefault((service.language, record.verdict), []).append(control)
+    disturbed = {
+        language: [min(controls, key=lambda one: one.iteration_ns)]
+        for (language, verdict), controls in found.items()
+        if verdict is Verdict.DISTURBED
+    }
+    return disturbed | {language: controls for (language, verdict), controls in found.items() if verdict is Verdict.OK}
 
 
 def _too_fast(run: RunFile, record: Record, nothing: Mapping[str, Sequence[_Control]]) -> list[Finding]:

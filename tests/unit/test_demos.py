@@ -24,6 +24,7 @@ from mlfleet.demos.stage import SPOILT, SUITE, Stage
 from mlfleet.errors import HostError
 from mlfleet.parity import Refusal
 from mlfleet.review import read_table, review_table
+from mlfleet.verdict import Verdict
 
 LIVE = [demo for demo in DEMOS.values() if isinstance(demo, LiveDemo)]
 IMPORTED = [demo for demo in DEMOS.values() if isinstance(demo, ImportedDemo)]
@@ -196,18 +197,27 @@ def test_the_exit_code_says_whether_all_was_as_it_must_be(capsys, monkeypatch):
     assert "did you mean 'headline'?" in capsys.readouterr().err
 
 
+WRONG, OTHER = Verdict.SHORT_WORK.value, Verdict.UNEXPLAINED_TIME.value
+
+
 @pytest.mark.parametrize(
-    ("states", "audits"),
+    ("tries", "audits"),
     [
-        ([["failed"]], 1),
-        ([["passed"]], 1),
-        ([["undecided"], ["failed"]], 2),
-        ([["undecided"], ["undecided"]], 2),
-        ([["undecided", "failed"]], 1),
+        ([[("failed", WRONG)]], 1),
+        ([[("passed", "")]], 1),
+        ([[("undecided", "")], [("failed", WRONG)]], 2),
+        ([[("undecided", "")], [("undecided", "")]], 2),
+        ([[("undecided", ""), ("failed", WRONG)]], 1),
+        # What else a busy host did is not the fault that is sought.
+        ([[("undecided", ""), ("failed", OTHER)], [("failed", WRONG)]], 2),
+        ([[("passed", ""), ("failed", OTHER)]], 1),
     ],
 )
-def test_an_audit_that_a_busy_host_left_undecided_is_made_once_more(states, audits):
-    made = [Audit("a", "f", "1", "i", "t", "w", tuple(Outcome("size", one, "", "") for one in mine)) for mine in states]
+def test_an_audit_that_a_busy_host_left_undecided_is_made_once_more(tries, audits):
+    made = [
+        Audit("a", "f", "1", "i", "t", "w", tuple(Outcome("size", state, code, "") for state, code in mine))
+        for mine in tries
+    ]
     left = iter(made)
-    assert live._decided(lambda: next(left)) == made[audits - 1]
+    assert live._decided(lambda: next(left), frozenset({Verdict.SHORT_WORK})) == made[audits - 1]
     assert len(list(left)) == len(made) - audits

@@ -259,6 +259,19 @@ def test_the_control_is_told_at_the_clock_that_the_sentinel_found_beside_the_wor
     assert {record.trial.framework for record in found if record.verdict is Verdict.SHORT_WORK} == fast
 
 
+@pytest.mark.parametrize("blocks", [{1, 2, 3, 4, 5}, {2, 3, 4, 5}])
+def test_a_disturbed_control_speaks_where_no_other_does(blocks):
+    """The fastest, since a busy host makes it take longer: by the median of all, 63 ns, 40 ns of work would be none."""
+
+    def disturb(record):
+        control = record.trial.framework == "null-rust" and record.trial.block in blocks
+        return replace(record, verdict=Verdict.DISTURBED) if control else record
+
+    cells = {**FAST, "control.noop": {"null-rust": Cell(21.0, noise=(1.0, 3.0, 3.0, 3.0, 3.0))}}
+    found = judged.judged(run_file(cells), [disturb(record) for record in records(cells)])
+    assert {record.trial.framework for record in found if record.verdict is Verdict.SHORT_WORK} == {"linfa"}
+
+
 def test_work_of_the_size_of_a_call_cannot_be_too_fast():
     assert fold(trivial=True)["linfa"].verdict is Verdict.OK
 

@@ -279,6 +279,22 @@ def test_nothing_is_told_at_the_clock_beside_the_work_when_it_is_judged_again(tm
     )
 
 
+def test_a_disturbed_control_speaks_where_no_other_does(tmp_path):
+    cells = {
+        NAME: {"sklearn": Cell(1e6), "linfa": Cell(22.0)},
+        "control.noop": {"null-rust": Cell(21.0, 2.0, metric="equal", quality=1.0)},
+    }
+
+    def disturb(record):
+        control = record.trial.framework == "null-rust"
+        return replace(record, verdict=Verdict.DISTURBED, reason="steal") if control else record
+
+    folder = write_run(tmp_path / "run", cells, change=disturb)
+    assert not any("linfa" in one.field for one in differences(folder))
+    linfa = next(one for one in json.loads((folder / JSON).read_text())["cells"] if one["framework"] == "linfa")
+    assert linfa["reasons"] == ["short_work"]
+
+
 def test_a_failed_audit_is_taken_into_account(tmp_path, monkeypatch):
     failed = Outcome("seen before", "failed", Verdict.CACHED.value, "40 % faster")
     honest = write_run(tmp_path / "apart" / "run", PAIR)

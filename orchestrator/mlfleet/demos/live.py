@@ -58,17 +58,17 @@ def _audited(demos: Sequence[LiveDemo], stage: Stage) -> Iterator[Shown]:
                 name=demo.name,
                 title=f"{demo.title}: {demo.faulty_key} in its audit, {demo.workload}",
                 awaited=demo.awaited,
-                refused=_failures(_decided(partial(audit, demo.faulty_key))),
+                refused=_failures(_decided(partial(audit, demo.faulty_key), demo.awaited)),
                 twin=tuple(passed),
                 against=_failures(twin),
             )
 
 
-def _decided(audit: Callable[[], Audit]) -> Audit:
-    """An audit; a second one where the first found nothing, but a busy host left a gate undecided."""
+def _decided(audit: Callable[[], Audit], awaited: frozenset[str]) -> Audit:
+    """An audit; a second one where the first misses a fault, but a busy host left a gate undecided."""
     found = audit()
-    undecided = not found.failures and any(one.state == "undecided" for one in found.outcomes)
-    return audit() if undecided else found
+    missed = awaited - {one.code for one in found.failures}
+    return audit() if missed and any(one.state == "undecided" for one in found.outcomes) else found
 
 
 def _failures(found: Audit) -> tuple[Refusal, ...]:
