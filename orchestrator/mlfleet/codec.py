@@ -128,6 +128,8 @@ def _check(plain: object, data: bytes) -> None:
     # Level by level in comprehensions: a record has hundreds of values, and a recursive walk would cost as much as
     # reading and writing it together. Numbers are looked at where one is long enough.
     long = _LONG in data.translate(_DIGITS)
+    if not long and data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return
     kept = _CONTAINERS | {int} if long else _CONTAINERS
     level: list[Any] = [plain]
     for _ in range(MAX_DEPTH + 1):

@@ -52,5 +52,6 @@ def unknown(kind: str, found: str, known: Iterable[str]) -> UsageError:
 
 def printable(text: str, limit: int = 80) -> str:
     """Foreign text made harmless for a terminal: control, bidirectional and zero-width characters as escapes, cut."""
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    safe = text if text.isprintable() else "".join(escaped)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"

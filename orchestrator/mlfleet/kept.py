@@ -17,10 +17,11 @@ def kept(find: Callable[[K], T]) -> Callable[[K], T]:
 
     @wraps(find)
     def found(of: K) -> T:
-        known = vars(of)
-        if name not in known:
-            known[name] = find(of)
-        answer: T = known[name]
+        known = of.__dict__
+        try:
+            answer: T = known[name]
+        except KeyError:
+            answer = known[name] = find(of)
         return answer
 
     return found

@@ -1,13 +1,16 @@
 """Where the docker engine answers, and whether it does."""
 
+from __future__ import annotations
+
 import os
 import socket
 from collections.abc import Mapping
-
-import docker
-from docker.errors import DockerException
+from typing import TYPE_CHECKING
 
 from mlfleet.errors import HostError
+
+if TYPE_CHECKING:
+    import docker
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 # The engine's answers take milliseconds; one that takes this long counts as lost.
@@ -29,6 +32,10 @@ def engine_socket(environment: Mapping[str, str] = os.environ) -> str:
 
 def connect(environment: Mapping[str, str] = os.environ) -> docker.DockerClient:
     """The local engine. Raises EngineAbsent if none answers, HostError if DOCKER_HOST leaves this machine."""
+    # A fifth of a second that commands which need no engine need not pay.
+    import docker  # noqa: PLC0415
+    from docker.errors import DockerException  # noqa: PLC0415
+
     path = engine_socket(environment)
     host = f"unix://{path}"
     try:

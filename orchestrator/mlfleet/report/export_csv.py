@@ -7,7 +7,7 @@ from mlfleet.report.columns import COLUMNS, Field, column
 from mlfleet.table import Table
 
 # A spreadsheet takes a text that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = frozenset("=+-@\t\r")
 
 
 def report_csv(table: Table) -> str:
@@ -22,6 +22,7 @@ def report_csv(table: Table) -> str:
 
 
 def _field(found: Field) -> Field:
-    if isinstance(found, bool):
-        return str(found).lower()
-    return f"'{found}" if isinstance(found, str) and found.startswith(_FORMULA) else found
+    # By its type: a field is none of a class of its own, and there are many.
+    if type(found) is str:
+        return f"'{found}" if found[:1] in _FORMULA else found
+    return str(found).lower() if type(found) is bool else found

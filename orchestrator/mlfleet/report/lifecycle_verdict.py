@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from mlfleet import stats
 from mlfleet.cells import CellRow
+from mlfleet.kept import kept
 from mlfleet.model import Record
 from mlfleet.report.lifecycle_read import COSTS, Cost
 from mlfleet.report.placed import refused
@@ -67,5 +68,6 @@ def _paired(cost: Cost, ours: CellRow, theirs: CellRow) -> Iterator[float]:
             yield math.log(b / a)
 
 
+@kept
 def _by_block(cell: CellRow) -> dict[int, Record]:
     return {record.trial.block: record for record in cell.records if record.verdict is Verdict.OK}

@@ -6,7 +6,6 @@ As in scikit-learn, the floor is added to the diagonal of every covariance: Demp
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from mlfleet.datasets.dataset import Floats, Integers
 
@@ -22,6 +21,8 @@ class Mixture:
 
 def log_joint(mixture: Mixture, x: Floats) -> Floats:
     """Ln of weight times density, f64[n,k]; not a number where a covariance is not positive definite."""
+    from scipy.linalg import solve_triangular  # noqa: PLC0415 - a tenth of a second that only scores need pay
+
     found = np.empty((len(x), len(mixture.weights)))
     for number, (weight, mean, covariance) in enumerate(
         zip(mixture.weights, mixture.means, mixture.covariances, strict=True)
