@@ -66,6 +66,14 @@ def test_one_service_is_checked_alone(mlfleet):
     assert task["agreement"]["coef"] < 1e-8
 
 
+def test_an_image_of_ones_own_is_checked_alone(mlfleet, tagged):
+    image_id = tagged(MINE)
+    done = mlfleet("check", KEY, "--image", f"{KEY}={MINE}", "--task", TASK, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert (told["image"], told["image_id"], told["ok"]) == (MINE, image_id, True)
+
+
 def test_a_service_that_is_not_what_its_tag_says_fails_every_task(mlfleet, tagged):
     tagged(f"mlfleet/{KEY}:0.0.1")
     variable = {f"MLFLEET_{KEY.upper()}_TAG": "0.0.1"}
@@ -82,6 +90,9 @@ def test_a_service_that_is_not_what_its_tag_says_fails_every_task(mlfleet, tagge
         (["check", KEY, "--runtime", "docker"], {f"MLFLEET_{KEY.upper()}_TAG": "0.0.2"}, 3, "mlfleet build"),
         (["check", KEY[1:]], {}, 2, f"did you mean {KEY!r}"),
         (["run", "smoke", "--image", f"{KEY}=0.0.2"], {}, 3, f"no image mlfleet/{KEY}:0.0.2"),
+        (["check", KEY, "--image", f"{KEY}=0.0.2"], {}, 3, f"mlfleet build {KEY} --version 0.0.2"),
+        (["check", KEY, "--image", f"{KEY}={VERSION}", "--runtime", "process"], {}, 2, "--runtime docker"),
+        (["check", KEY, "--image", f"{KEY}=1", "--image", f"{KEY}=2"], {}, 2, "takes one --image"),
         (["run", "smoke", "--image", f"{KEY}=debian:bookworm-slim"], {}, 3, "found no label dev.mlfleet.language"),
         (["run", "smoke", "--image", f"{KEY}={VERSION}", "--runtime", "process"], {}, 2, "--runtime docker"),
     ],

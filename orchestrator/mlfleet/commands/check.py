@@ -1,6 +1,6 @@
 """`mlfleet check`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
@@ -28,7 +28,9 @@ from mlfleet.commands.common import (
     runtime_option,
     say,
 )
-from mlfleet.errors import HostError, printable, unknown
+from mlfleet.commands.named import image_option, substituted
+from mlfleet.errors import HostError, UsageError, printable, unknown
+from mlfleet.images import Asked
 from mlfleet.interrupt import Stop
 from mlfleet.locks import check_lock
 from mlfleet.model import Environment, Service
@@ -57,16 +59,26 @@ class Subject:
 @click.command()
 @click.argument("service", shell_complete=complete_services)
 @click.option("--task", "globs", multiple=True, metavar="GLOB", help="Only these of its tasks; repeatable.")
+@image_option
 @click.option("--logs", is_flag=True, help="Print what the service wrote, also where nothing went wrong.")
 @device_option
 @runtime_option
 @json_option
-def check(service: str, globs: tuple[str, ...], logs: bool, device: str, runtime: str, as_json: bool) -> int:
+def check(
+    service: str,
+    globs: tuple[str, ...],
+    images: tuple[Asked, ...],
+    logs: bool,
+    device: str,
+    runtime: str,
+    as_json: bool,
+) -> int:
     """Check SERVICE alone: the contract, then each of its tasks once, with quality against the reference.
 
-    No other service has to be built. Times are of one short trial: they show that it works, not how fast it is.
+    No other service has to be built. Times are of one short trial: they show that it works, not how fast it is. With
+    --image it is another release, or an image of your own.
     """
-    subject = _subject(service, runtime, device)
+    subject = _subject(service, images, runtime, device)
     if not as_json:
         print(subject.heading)
     lines = []
@@ -83,21 +95,24 @@ def check(service: str, globs: tuple[str, ...], logs: bool, device: str, runtime
     if as_json:
         print_json(_json(subject, lines, logs=logs))
     elif failed:
-        hint = "" if logs else f"; try: mlfleet check {service} --logs"
+        named = "".join(f" --image {one.key}={one.text}" for one in images)
+        hint = "" if logs else f"; try: mlfleet check {service}{named} --logs"
         print(f"FAILED: {len(failed)} of {len(lines)} checks ({', '.join(line.name for line in failed)}){hint}")
     else:
         print(f"ok: {len(lines)} checks passed")
     return 1 if failed else 0
 
 
-def _subject(key: str, asked: str, device: str) -> Subject:
-    """Raises HostError if the service is not built from its present source."""
-    (service,) = named_services([key])
+def _subject(key: str, images: Sequence[Asked], asked: str, device: str) -> Subject:
+    """Raises HostError if the service is not built from its present source, or the image is not here; UsageError."""
+    if len(images) > 1:
+        raise UsageError("check takes one --image; try: one after the other")
     runtime = choose_runtime(asked)
     check_device(device, runtime, host.gpus())
     if runtime == "attach":
         raise HostError(f"a check starts its service itself; try on the host: mlfleet check {key}")
-    state = builds.builder(runtime, ROOT).state(service)
+    (service,), pins = substituted(named_services([key]), images, runtime)
+    state = pins.get(service) or builds.builder(runtime, ROOT).state(service)
     if state.state in {"missing", "not_built", "stale"}:
         raise HostError(state.told(key, runtime))
     cpus = host.cpu_sets("1")

@@ -1,4 +1,4 @@
-"""`--image` of `run` and `plan`: the engine's side of `images.py`."""
+"""`--image` of `run`, `plan` and `check`: the engine's side of `images.py`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
