@@ -21,11 +21,14 @@ ENV RUSTUP_TOOLCHAIN=1.95.0 CARGO_TARGET_DIR=/target LIBTORCH=/layer/libtorch
 WORKDIR /src/rust_services
 COPY proto/mlfleet /src/proto/mlfleet
 COPY rust_services /src/rust_services
+# Touched, since cargo takes a file for unchanged by its time alone, and what lies in the target may be of another release
+# or branch that was written later: an image would hold what its sources do not say.
 RUN --mount=type=cache,id=mlfleet-cargo,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=mlfleet-target,target=/target,sharing=locked \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     --mount=type=bind,from=linked,source=/layer,target=/layer,rw \
-    cargo build --release --locked -p mlfleet-${SERVICE} && install -D /target/release/mlfleet-${SERVICE} /out/service \
+    find /src -type f -exec touch {} + \
+    && cargo build --release --locked -p mlfleet-${SERVICE} && install -D /target/release/mlfleet-${SERVICE} /out/service \
     && if [ -x /layer/cuda/bin/nvcc ]; then bash ${SERVICE}/cuda.sh /layer/cuda && install /target/release/mlfleet-${SERVICE} /out/service-cuda; fi
 
 FROM layer

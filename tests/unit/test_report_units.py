@@ -27,6 +27,7 @@ def test_an_interval_shows_two_digits_of_its_width():
 
 def test_a_difference_across_zero_takes_the_unit_of_its_ends():
     assert size_span(10.0, -3 * 2**20, 3.1 * 2**20).interval == "-3.0 to 3.1 MiB"
+    assert size_span(-10.0, -3 * 2**20, 3.1 * 2**20).interval == "-3.0 to 3.1 MiB"
 
 
 def test_small_words():

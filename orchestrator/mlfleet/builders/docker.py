@@ -12,7 +12,7 @@ import docker
 from docker.errors import ImageNotFound
 
 from mlfleet.builders.layers import DEVEL, has_devel, layer_dockerfile
-from mlfleet.builders.notes import Note, read_note, write_note
+from mlfleet.builders.notes import Note, images_notes, note_of, read_note, write_note
 from mlfleet.builders.own_layers import own_size
 from mlfleet.builders.progress import Progress
 from mlfleet.builders.source import check_lock, dockerfile, layer_digest, source_digest
@@ -21,7 +21,6 @@ from mlfleet.builders.steps import run
 from mlfleet.compose import DEVEL_SUFFIX, argument
 from mlfleet.errors import HostError
 from mlfleet.model import Reading, Service
-from mlfleet.payload import cache_folder
 
 Report = Callable[[str], None]
 SOURCE_LABEL = "dev.mlfleet.source"
@@ -49,7 +48,7 @@ class DockerBuilder:
         self.root = root
         self.client = client
         self.environment = environment
-        self.notes = notes or cache_folder() / "builds"
+        self.notes = notes or images_notes()
         # Layers that could not be built, with the reason: no service on one is tried again.
         self.broken: dict[str, str] = {}
 
@@ -137,7 +136,7 @@ class DockerBuilder:
         return source
 
     def _note(self, image_id: str) -> Path:
-        return self.notes / f"{image_id.removeprefix('sha256:')}.json"
+        return note_of(image_id, self.notes)
 
     def _image(
         self,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlfleet.errors import HostError
+from mlfleet.payload import cache_folder
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,16 @@ class Note:
 
 
 UNKNOWN = Note(None, "it was not built by `mlfleet build` here")
+
+
+def images_notes() -> Path:
+    """The folder with what builds of images took."""
+    return cache_folder() / "builds"
+
+
+def note_of(image_id: str, folder: Path) -> Path:
+    """The file of one image in it."""
+    return folder / f"{image_id.removeprefix('sha256:')}.json"
 
 
 def write_note(path: Path, note: Note) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from docker.errors import APIError
 from mlfleet import images
 from mlfleet.build import BuildState
 from mlfleet.builders.docker import SOURCE_LABEL
+from mlfleet.builders.notes import images_notes, note_of, read_note
 from mlfleet.builders.versions.inside import keep_locks, lock_inside, lock_of_source
 from mlfleet.commands.common import ROOT, named_services
 from mlfleet.errors import HostError, UsageError
@@ -39,7 +41,8 @@ def substituted(
     if runtime != "docker":
         raise UsageError(f"--image names docker images, the runtime is {runtime}; try: --runtime docker")
     with _inspecting() as inspect:
-        return images.substitute(chosen, asked, inspect)
+        taking_part, pins = images.substitute(chosen, asked, inspect)
+    return taking_part, {service: _noted(state) for service, state in pins.items()}
 
 
 def check_named(contestants: Sequence[Contestant]) -> None:
@@ -67,6 +70,11 @@ def keep_named_locks(contestants: Sequence[Contestant], folder: Path, labels: Ma
         keep_locks(contestants, folder, lock_of)
     finally:
         engine.close()
+
+
+def _noted(state: BuildState) -> BuildState:
+    """With what its build took, where it was built here, under whatever name."""
+    return replace(state, built=read_note(note_of(state.image_id, images_notes()))) if state.image_id else state
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def duration_span(point: float, low: float, high: float) -> Span:
 
 
 def size_span(point: float, low: float, high: float) -> Span:
-    """Bytes with their interval, in the unit of the largest of the three."""
+    """Bytes with their interval: in the unit of the point, or where it holds 0 in that of the largest of the three."""
     return _span(point, low, high, _SIZE)
 
 
@@ -98,7 +98,7 @@ def _three(value: float) -> str:
 
 
 def _span(point: float, low: float, high: float, units: tuple[tuple[float, str], ...]) -> Span:
-    scale, name = _unit(max(abs(point), abs(low), abs(high)) if point * low <= 0 else point, units)
+    scale, name = _unit(max(abs(point), abs(low), abs(high)) if low * high <= 0 else point, units)
     width = (high - low) / scale
     decimals = _MOST_DECIMALS if width <= 0 else min(max(0, 1 - math.floor(math.log10(width))), _MOST_DECIMALS)
     texts = [f"{value / scale:.{decimals}f}" for value in (point, low, high)]
