@@ -1,13 +1,16 @@
 """`--image`: what is asked for, who takes part under which name, and which version every trial must report."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 from fakes import ENVIRONMENT, Fleet
 from mlfleet import assemble, images, report, runfile, runner
 from mlfleet.build import BuildState
+from mlfleet.builders.notes import UNKNOWN, Note, images_notes, note_of, write_note
 from mlfleet.catalogue import load_suite
 from mlfleet.codec import decode, encode
+from mlfleet.commands import named
 from mlfleet.contestants import contestants
 from mlfleet.errors import HostError, UsageError
 from mlfleet.identify import Met
@@ -217,3 +220,13 @@ def test_a_cell_awaits_the_version_of_its_contestant(monkeypatch):
     )
     cells = runner.cells_of(replace(run, contestants=tuple(odd), workloads=workloads))
     assert {cell.version for cell in cells.values()} == {"7"}
+
+
+def test_what_its_build_took_is_known_of_a_named_image_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlfleet.builders.notes.cache_folder", lambda: tmp_path)
+    here = {"mlfleet/linfa:0.7.1": image(1), "mlfleet/linfa:pulled": image(2)}
+    monkeypatch.setattr(named, "_inspecting", lambda: nullcontext(here.get))
+    took = Note(71.0, "4 of 9 steps cached")
+    write_note(note_of(image(1)["Id"], images_notes()), took)
+    _, pins = named.substituted(SERVICES, [parse(f"linfa={tag}") for tag in ("0.7.1", "pulled", "absent")], "docker")
+    assert [state.built for state in pins.values()] == [took, UNKNOWN, UNKNOWN]
