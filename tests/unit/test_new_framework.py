@@ -58,6 +58,7 @@ def test_folder_and_stanza_are_made_and_the_next_commands_are_said(root, capfd, 
     order = [said.index(word) for word in (*files, "compose.yaml", "next:", first, "build mine", "check mine", "run")]
     assert order == sorted(order)
     assert "--frameworks sklearn --frameworks mine" in said
+    assert ".venv/bin/mlfleet build mine sklearn null-python null-rust\n" in said
     service = next(one for one in compose.load(root / "compose.yaml", {}) if one.key == "mine")
     assert (service.language, service.image, service.control) == (language, "mlfleet/mine:0.1.0", False)
     assert service in able([service], {"ridge.fit"}, root)

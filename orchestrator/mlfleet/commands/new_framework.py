@@ -64,14 +64,17 @@ def _latest(package: str) -> str:
 
 def _next(new: Newcomer) -> list[str]:
     """Every command up to the first comparison."""
-    other = next(one.key for one in compose.load(ROOT / COMPOSE) if not one.control)
+    known = compose.load(ROOT / COMPOSE)
+    other = next(one.key for one in known if not one.control)
+    # A run needs the controls, and a crate changes the lock that all of Rust is built from.
+    beside = " ".join((other, *(one.key for one in known if one.control)))
     lock = {
         "python": f".venv/bin/uv lock --project services/{compose.folder(new.key, 'python')}",
         "rust": f"(cd rust_services && cargo check --quiet -p mlfleet-{new.key})",
     }
     return [
         lock[new.language],
-        f".venv/bin/mlfleet build {new.key} {other}",
+        f".venv/bin/mlfleet build {new.key} {beside}",
         f".venv/bin/mlfleet check {new.key}",
         f".venv/bin/mlfleet run smoke --workloads '{_TASK}*' --frameworks {other} --frameworks {new.key}",
     ]
