@@ -22,7 +22,7 @@ ENV UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=
 WORKDIR /src/services/${SERVICE}
 COPY services/${SERVICE}/pyproject.toml services/${SERVICE}/uv.lock ./
 # The third-party layers do not know the SDK, so a changed line of it costs seconds and no download. A package may bring
-# sources of newer Pythons, which have no bytecode: nothing here imports them.
+# sources of newer Pythons, which have no bytecode (compileall ends with 1): nothing here imports them.
 COPY proto/python/pyproject.toml /src/proto/python/
 COPY services/sdk/pyproject.toml /src/services/sdk/
 RUN --mount=type=cache,id=mlfleet-uv,target=/root/.cache/uv,sharing=locked \
@@ -32,7 +32,7 @@ RUN --mount=type=cache,id=mlfleet-uv,target=/root/.cache/uv,sharing=locked \
     && /tools/bin/uv sync --quiet --locked --no-editable --no-dev $(cat /src/layer) \
       --no-install-project --no-install-package mlfleet-sdk --no-install-package mlfleet-stubs \
     && find /layer -maxdepth 3 -name site-packages > "$(echo /venv/lib/python3*/site-packages)/layer.pth" \
-    && { python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv/lib || true; }
+    && { python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv/lib || [ $? -eq 1 ]; }
 COPY proto/python /src/proto/python
 COPY services/sdk /src/services/sdk
 # Reinstalled, since uv's cache takes a path dependency for unchanged as long as its pyproject.toml is.

@@ -128,6 +128,7 @@ def _check(plain: object, data: bytes) -> None:
     # Level by level in comprehensions: a record has hundreds of values, and a recursive walk would cost as much as
     # reading and writing it together. Numbers are looked at where one is long enough.
     long = _LONG in data.translate(_DIGITS)
+    # So few containers cannot be nested deeper, whatever of these signs stand in texts.
     if not long and data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return
     kept = _CONTAINERS | {int} if long else _CONTAINERS
